@@ -1,0 +1,62 @@
+/**
+ * What the stack hands to the machine, by name. The stack writes it, the delivery script and the
+ * lab's machine read it; neither has to know how the other is built.
+ */
+import type { ServerSettingsFile } from "./server-settings.ts";
+
+/**
+ * The content of the settings blob: the server's settings and what the machine around it needs,
+ * all rendered by the stack.
+ */
+export interface MachineSettings {
+  /** Settings file of the server. */
+  readonly server: ServerSettingsFile;
+  /** nftables ruleset of the guest firewall, a whole file for `nft -f`. */
+  readonly guestFirewall: string;
+  /** Kernel settings, a whole file for `sysctl -p`: reserved ports, keepalive, backlog. */
+  readonly sysctl: string;
+}
+
+/**
+ * Parameters of the Run Command that delivers a release; the script sees them as environment
+ * variables of the same names. The `Secret` one is a protected parameter.
+ */
+export interface DeliveryParameters {
+  readonly runtimeUrl: string;
+  readonly runtimeSha256: string;
+  readonly serverUrl: string;
+  readonly serverSha256: string;
+  readonly settingsUrl: string;
+  readonly settingsSha256: string;
+  /** URI of the Key Vault secret that holds certificate chain and key as PEM. */
+  readonly certificateSecretId: string;
+  /** Client id of the machine's user-assigned identity. */
+  readonly identityClientId: string;
+  /** The `Deployment` of the contract as JSON (it holds the probe's password hash). */
+  readonly deploymentSecret: string;
+}
+
+/** Where a release lives on the machine. */
+export const MACHINE_LAYOUT = {
+  /** Release folders, named by content, and the symlink to the one in force. */
+  releases: "/opt/gangway/releases",
+  current: "/opt/gangway/current",
+  /** Settings, deployment and certificate; the server watches this folder. */
+  settingsFolder: "/etc/gangway",
+  settingsFile: "/etc/gangway/settings.json",
+  deploymentFile: "/etc/gangway/deployment.json",
+  /** Relative to the settings file, as the settings name it. */
+  certificateFile: "certificate.pem",
+  guestFirewallFile: "/etc/nftables.conf",
+  sysctlFile: "/etc/sysctl.d/60-gangway.conf",
+  /** Mount point of the data disk. */
+  dataFolder: "/srv/gangway",
+} as const;
+
+/** Names inside the two archives. Both unpack into one folder. */
+export const BUNDLE_LAYOUT = {
+  /** In the runtime archive: the pinned Node binary. */
+  node: "bin/node",
+  /** In the server archive: the whole server, one file; takes the arguments of `gangway serve`. */
+  server: "server.mjs",
+} as const;

@@ -1,0 +1,15 @@
+/**
+ * The contract: the one source of every port, address and timeout. A leaf; everything else imports
+ * it as `#contract`.
+ */
+export * from "./addresses.ts";
+export * from "./budgets.ts";
+export * from "./delivery.ts";
+export * from "./deployed.ts";
+export * from "./invariants.ts";
+export * from "./parse.ts";
+export * from "./ports.ts";
+export * from "./server-settings.ts";
+export * from "./settings.ts";
+export * from "./sites.ts";
+export * from "./timeouts.ts";

@@ -1,0 +1,277 @@
+/** Rules that involve several settings. Each finding names the setting, the value and the fix. */
+import { ANYWHERE, cidrCovers, isPublicIpv4, parseCidr } from "./addresses.ts";
+import { PREFIXES_PER_SECURITY_GROUP, WIDEST_PASSIVE_RANGE } from "./budgets.ts";
+import {
+  activeDataPort,
+  containsPort,
+  countPorts,
+  formatRange,
+  LOWEST_UNPRIVILEGED_PORT,
+} from "./ports.ts";
+import type { Settings } from "./settings.ts";
+import { planIdleTimeouts, shortestIdleTimeoutSeconds } from "./timeouts.ts";
+
+/** One thing wrong with the settings. `value` is what was written, ready to print. */
+export interface Finding {
+  readonly setting: string;
+  readonly value: string;
+  readonly problem: string;
+  readonly fix: string;
+}
+
+type Invariant = (settings: Settings) => readonly Finding[];
+
+const passiveRange: Invariant = ({ passivePorts: range }) => {
+  const value = formatRange(range);
+  const finding = (problem: string, fix: string): Finding[] => [
+    { setting: "passivePorts", value, problem, fix },
+  ];
+  if (range.first > range.last) {
+    const turned = formatRange({ first: range.last, last: range.first });
+    return finding("is inverted", `write first-last: ${turned}`);
+  }
+  if (range.first < LOWEST_UNPRIVILEGED_PORT) {
+    return finding(
+      `begins below ${String(LOWEST_UNPRIVILEGED_PORT)}`,
+      "choose unprivileged ports, for example 50000-50099",
+    );
+  }
+  if (countPorts(range) > WIDEST_PASSIVE_RANGE) {
+    const narrower = formatRange({
+      first: range.first,
+      last: range.first + WIDEST_PASSIVE_RANGE - 1,
+    });
+    return finding(
+      `holds ${String(countPorts(range))} ports, more than the ${String(WIDEST_PASSIVE_RANGE)} that Azure's rule budget allows`,
+      `narrow it, for example to ${narrower}; 100 ports already serve 100 pending transfers per client address`,
+    );
+  }
+  return [];
+};
+
+/** The fixed ports of a declaration, by the setting that declares them. */
+export function fixedPorts(settings: Settings): readonly { setting: string; port: number }[] {
+  const { controlPort, implicitTlsPort, healthProbePort, activeMode } = settings;
+  const control = [
+    { setting: "controlPort", port: controlPort },
+    ...(implicitTlsPort === undefined
+      ? []
+      : [{ setting: "implicitTlsPort", port: implicitTlsPort }]),
+  ];
+  const active = activeMode
+    ? control.map(({ setting, port }) => ({
+        setting: `activeMode (data port of ${setting})`,
+        port: activeDataPort(port),
+      }))
+    : [];
+  return [...control, { setting: "healthProbePort", port: healthProbePort }, ...active];
+}
+
+const portsDisjoint: Invariant = (settings) => {
+  const fixed = fixedPorts(settings);
+  const range = formatRange(settings.passivePorts);
+  const inside = fixed
+    .filter(({ port }) => containsPort(settings.passivePorts, port))
+    .map(({ setting, port }) => ({
+      setting: "passivePorts",
+      value: range,
+      problem: `overlaps ${setting} ${String(port)}`,
+      fix: `move the range or ${setting} so that they do not share a port`,
+    }));
+  const twice = fixed.flatMap((a, index) =>
+    fixed
+      .slice(index + 1)
+      .filter((b) => b.port === a.port)
+      .map((b) => ({
+        setting: b.setting,
+        value: String(b.port),
+        problem: `is also ${a.setting}`,
+        fix: `give ${b.setting} a port of its own`,
+      })),
+  );
+  return [...inside, ...twice];
+};
+
+const activeDataPorts: Invariant = ({ activeMode, controlPort, implicitTlsPort }) =>
+  activeMode
+    ? [
+        { setting: "controlPort", port: controlPort },
+        { setting: "implicitTlsPort", port: implicitTlsPort },
+      ]
+        .filter(({ port }) => port === 1)
+        .map(({ setting }) => ({
+          setting,
+          value: "1",
+          problem: "leaves no data port below it for active mode",
+          fix: `choose a ${setting} of 2 or more, or set activeMode to false`,
+        }))
+    : [];
+
+const slicesDivide: Invariant = ({ passivePorts, passiveSlices }) => {
+  const count = countPorts(passivePorts);
+  if (count < 1 || count % passiveSlices === 0) return [];
+  const fitting = count - (count % passiveSlices);
+  return [
+    {
+      setting: "passiveSlices",
+      value: String(passiveSlices),
+      problem: `does not divide the ${String(count)} ports of passivePorts ${formatRange(passivePorts)}`,
+      fix:
+        fitting > 0
+          ? `choose a divisor of ${String(count)}, or a range of ${String(fitting)} ports: ${formatRange({ first: passivePorts.first, last: passivePorts.first + fitting - 1 })}`
+          : `choose a divisor of ${String(count)}, or a wider range`,
+    },
+  ];
+};
+
+const keepaliveInTime: Invariant = ({ keepaliveSeconds, idleTimeoutMinutes }) => {
+  const shortest = shortestIdleTimeoutSeconds(planIdleTimeouts(idleTimeoutMinutes));
+  return keepaliveSeconds < shortest
+    ? []
+    : [
+        {
+          setting: "keepaliveSeconds",
+          value: String(keepaliveSeconds),
+          problem: `is not below every idle timeout; the shortest is ${String(shortest)} s (idleTimeoutMinutes ${String(idleTimeoutMinutes)})`,
+          fix: "set it to 0 to derive it, or below the idle timeout",
+        },
+      ];
+};
+
+const externalAddressPublic: Invariant = ({ externalAddress, allowPrivateExternalAddress }) =>
+  externalAddress === "" || allowPrivateExternalAddress || isPublicIpv4(externalAddress)
+    ? []
+    : [
+        {
+          setting: "externalAddress",
+          value: externalAddress,
+          problem: "is not a public IPv4 address; clients on the internet cannot connect to it",
+          fix: "leave it empty to advertise the address that Azure assigns, or set allowPrivateExternalAddress to true for a private deployment",
+        },
+      ];
+
+const prefixesWithinBudget: Invariant = ({ clientCidrs, adminCidrs, probe }) => {
+  const count = clientCidrs.length + adminCidrs.length + probe.sourceCidrs.length;
+  return count <= PREFIXES_PER_SECURITY_GROUP
+    ? []
+    : [
+        {
+          setting: "clientCidrs",
+          value: `${String(count)} blocks together with adminCidrs and probe.sourceCidrs`,
+          problem: `are more than the ${String(PREFIXES_PER_SECURITY_GROUP)} that a network security group takes`,
+          fix: "join neighbouring blocks into larger ones",
+        },
+      ];
+};
+
+const subnetInside: Invariant = ({ network }) => {
+  const outer = parseCidr(network.virtualNetworkCidr);
+  const inner = parseCidr(network.subnetCidr);
+  return outer !== undefined && inner !== undefined && !cidrCovers(outer, inner)
+    ? [
+        {
+          setting: "network.subnetCidr",
+          value: network.subnetCidr,
+          problem: `lies outside network.virtualNetworkCidr ${network.virtualNetworkCidr}`,
+          fix: "choose a block inside the virtual network",
+        },
+      ]
+    : [];
+};
+
+const namesUnique: Invariant = ({ accounts, sites, probe }) => [
+  ...repeated(
+    "accounts",
+    accounts.map(({ name }) => name),
+  ),
+  ...repeated(
+    "sites",
+    sites.map(({ name }) => name),
+  ),
+  ...accounts
+    .filter(({ name }) => name === probe.account)
+    .map(({ name }) => ({
+      setting: "accounts",
+      value: name,
+      problem: "is the account of the probe, which the stack makes itself",
+      fix: "rename the account, or set probe.account to another name",
+    })),
+];
+
+function repeated(setting: string, names: readonly string[]): Finding[] {
+  const twice = names.filter((name, index) => names.indexOf(name) !== index);
+  return [...new Set(twice)].map((name) => ({
+    setting,
+    value: name,
+    problem: "is declared more than once",
+    fix: "give each one a name of its own",
+  }));
+}
+
+const accountsComplete: Invariant = ({ accounts }) =>
+  accounts
+    .filter(
+      ({ anonymous, passwordHash, disabled }) =>
+        !anonymous && !disabled && passwordHash === undefined,
+    )
+    .map(({ name }) => ({
+      setting: `accounts (${name})`,
+      value: "no passwordHash",
+      problem: "could never log in",
+      fix: "add the output of: npx gangway hash-password, or set anonymous or disabled to true",
+    }));
+
+const production: Invariant = ({ environment, clientCidrs, certificate, machine }) => {
+  const keyVault: Finding[] =
+    certificate.kind === "keyVault" &&
+    !/^https:\/\/[a-z0-9-]+\.vault\.[a-z.]+\/secrets\/[^/]+(\/[0-9a-f]+)?$/i.test(
+      certificate.keyVaultSecretId,
+    )
+      ? [
+          {
+            setting: "certificate.keyVaultSecretId",
+            value: certificate.keyVaultSecretId === "" ? "(empty)" : certificate.keyVaultSecretId,
+            problem: "is not the URI of a Key Vault secret",
+            fix: "set it to https://VAULT.vault.azure.net/secrets/NAME, or certificate.kind to selfSigned",
+          },
+        ]
+      : [];
+  if (environment !== "prod") return keyVault;
+  const findings: Finding[] = [...keyVault];
+  if (clientCidrs.length === 0) {
+    findings.push({
+      setting: "clientCidrs",
+      value: "(empty)",
+      problem: "has no default in production",
+      fix: `list the clients' blocks, or write ["${ANYWHERE}"] to admit everyone on purpose`,
+    });
+  }
+  if (machine.image.endsWith(":latest")) {
+    findings.push({
+      setting: "machine.image",
+      value: machine.image,
+      problem: "is not pinned to a version",
+      fix: "write publisher:offer:sku:version with a version from: az vm image list --all",
+    });
+  }
+  return findings;
+};
+
+const INVARIANTS: readonly Invariant[] = [
+  passiveRange,
+  portsDisjoint,
+  activeDataPorts,
+  slicesDivide,
+  keepaliveInTime,
+  externalAddressPublic,
+  prefixesWithinBudget,
+  subnetInside,
+  namesUnique,
+  accountsComplete,
+  production,
+];
+
+/** Everything that is wrong with the combination of settings; empty when all invariants hold. */
+export function findViolations(settings: Settings): readonly Finding[] {
+  return INVARIANTS.flatMap((invariant) => invariant(settings));
+}

@@ -1,0 +1,159 @@
+/**
+ * What the server reads: a projection of the stack's settings, written by the stack and parsed by
+ * the server with the same schema. The two stages of the contract are two files: `settings` is
+ * plain and known at preview, `deployment` holds what only a deployment knows.
+ */
+import * as v from "valibot";
+import { formatRange, parseRange, type PortRange } from "./ports.ts";
+import { parseWith } from "./parse.ts";
+import { CONTROL_TLS_POLICIES, DATA_TLS_POLICIES, type Settings } from "./settings.ts";
+import { accountSchema, siteSchema, type Account } from "./sites.ts";
+import { planIdleTimeouts, planKeepalive } from "./timeouts.ts";
+
+const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
+const seconds = v.pipe(v.number(), v.integer(), v.minValue(1));
+
+const portRange = v.pipe(
+  v.string(),
+  v.check((text) => {
+    const range = parseRange(text);
+    return range !== undefined && range.first <= range.last;
+  }, "is not a range of ports; write first-last, for example 50000-50099"),
+  v.transform((text): PortRange => parseRange(text) ?? { first: 0, last: 0 }),
+);
+
+const keepaliveSchema = v.strictObject({
+  idleSeconds: seconds,
+  intervalSeconds: seconds,
+  count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(127)),
+});
+
+export const serverSettingsSchema = v.strictObject({
+  listen: v.strictObject({
+    addresses: v.optional(
+      v.pipe(
+        v.array(v.string()),
+        v.description("Local addresses of every listener; :: covers IPv4 too."),
+      ),
+      ["::"],
+    ),
+    controlPort: v.pipe(port, v.description("Control port, plain and explicit TLS.")),
+    implicitTlsPort: v.optional(
+      v.pipe(port, v.description("Control port with implicit TLS; absent: off.")),
+    ),
+    healthProbePort: v.optional(
+      v.pipe(port, v.description("Health, metrics and status over HTTP; absent: off.")),
+    ),
+  }),
+  passive: v.strictObject({
+    ports: v.pipe(portRange, v.description("Passive range, first-last.")),
+    slices: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
+    advertisedAddress: v.optional(
+      v.pipe(
+        v.string(),
+        v.ipv4(),
+        v.description(
+          "Address in replies to PASV; absent: the local address of the control connection.",
+        ),
+      ),
+    ),
+  }),
+  activeMode: v.optional(v.boolean(), false),
+  keepalive: v.optional(
+    v.pipe(keepaliveSchema, v.description("TCP keepalive of control connections; absent: none.")),
+  ),
+  tls: v.optional(
+    v.strictObject({
+      controlPolicy: v.optional(v.picklist(CONTROL_TLS_POLICIES), "requireForCredentials"),
+      dataPolicy: v.optional(v.picklist(DATA_TLS_POLICIES), "allow"),
+      minVersion: v.optional(v.picklist(["TLSv1.2", "TLSv1.3"]), "TLSv1.2"),
+      certificateFile: v.optional(
+        v.pipe(
+          v.string(),
+          v.description(
+            "PEM chain (and key, unless keyFile is given), relative to this file; absent: no TLS.",
+          ),
+        ),
+      ),
+      keyFile: v.optional(v.pipe(v.string(), v.description("PEM key, relative to this file."))),
+    }),
+    {},
+  ),
+  dataFolder: v.pipe(
+    v.string(),
+    v.description("Folder that holds the sites' files, relative to this file."),
+  ),
+  sites: v.optional(v.array(siteSchema), [{ name: "default" }]),
+  accounts: v.optional(v.array(accountSchema), []),
+});
+
+/** Server settings as they stand in the file. */
+export type ServerSettingsFile = v.InferInput<typeof serverSettingsSchema>;
+/** Server settings as parsed: complete. */
+export type ServerSettings = v.InferOutput<typeof serverSettingsSchema>;
+
+/** What only a deployment knows; lies beside the settings on the machine. */
+export const deploymentSchema = v.strictObject({
+  advertisedAddress: v.pipe(v.string(), v.ipv4()),
+  certificateNames: v.optional(v.array(v.string()), []),
+  accounts: v.optional(v.array(accountSchema), []),
+});
+export type Deployment = v.InferOutput<typeof deploymentSchema>;
+
+/** Where things lie on the machine, for the settings file that the stack writes. */
+export interface MachinePaths {
+  /** PEM file with chain and key, relative to the settings file. */
+  readonly certificateFile: string;
+  readonly dataFolder: string;
+}
+
+/** Projects a stack's settings onto the server: the plain stage, known at preview. */
+export function planServerSettings(settings: Settings, paths: MachinePaths): ServerSettingsFile {
+  const { controlPort, implicitTlsPort, healthProbePort } = settings;
+  const timeouts = planIdleTimeouts(settings.idleTimeoutMinutes);
+  return {
+    listen: {
+      controlPort,
+      ...(implicitTlsPort === undefined ? {} : { implicitTlsPort }),
+      healthProbePort,
+    },
+    passive: { ports: formatRange(settings.passivePorts), slices: settings.passiveSlices },
+    activeMode: settings.activeMode,
+    keepalive: planKeepalive(timeouts, settings.keepaliveSeconds || undefined),
+    tls: { ...settings.tls, certificateFile: paths.certificateFile },
+    dataFolder: paths.dataFolder,
+    sites: settings.sites.map((site) => ({ ...site })),
+    accounts: settings.accounts.map((account) => ({ ...account })),
+  };
+}
+
+/**
+ * Joins the two stages: settings plus what the deployment learned.
+ *
+ * @throws ContractError when either is not what its schema says.
+ */
+export function joinDeployment(settings: unknown, deployment: unknown): ServerSettings {
+  const parsed = parseWith(serverSettingsSchema, settings);
+  if (deployment === undefined) return parsed;
+  const { advertisedAddress, accounts } = parseWith(deploymentSchema, deployment);
+  return {
+    ...parsed,
+    passive: { ...parsed.passive, advertisedAddress },
+    accounts: [...parsed.accounts, ...accounts],
+  };
+}
+
+/** The account that the probe logs in with: a folder of its own, nothing else. */
+export function planProbeAccount(settings: Settings, passwordHash: string): Account {
+  return {
+    name: settings.probe.account,
+    passwordHash,
+    anonymous: false,
+    home: PROBE_HOME,
+    permissions: ["read", "write"],
+    disabled: false,
+  };
+}
+
+/** The probe's folder; the server creates homes that are missing. */
+const PROBE_HOME = "/.gangway-probe";

@@ -1,0 +1,235 @@
+/**
+ * The schema of every setting of a stack: type, default, description, bounds.
+ *
+ * `Pulumi.<stack>.yaml` is parsed with it once; the `config:` block of `Pulumi.yaml` and the
+ * settings reference are generated from it. Rules that involve several settings are in
+ * `invariants.ts`.
+ */
+import * as v from "valibot";
+import { parseCidr, parseIpv4 } from "./addresses.ts";
+import { HIGHEST_PORT, LOWEST_PORT, parseRange, type PortRange } from "./ports.ts";
+import { accountSchema, siteSchema } from "./sites.ts";
+import { LONGEST_IDLE_TIMEOUT_MINUTES, SHORTEST_IDLE_TIMEOUT_MINUTES } from "./timeouts.ts";
+
+const setting = <const S extends v.GenericSchema, const D extends v.InferInput<S>>(
+  schema: S,
+  byDefault: D,
+  description: string,
+) => v.optional(v.pipe(schema, v.description(description)), byDefault);
+
+const wholeNumber = (lowest: number, highest: number) =>
+  v.pipe(
+    v.number(),
+    v.integer("is not a whole number"),
+    v.minValue(lowest, `is below ${String(lowest)}`),
+    v.maxValue(highest, `is above ${String(highest)}`),
+  );
+
+const port = wholeNumber(LOWEST_PORT, HIGHEST_PORT);
+
+const portRange = v.pipe(
+  v.string(),
+  v.check(
+    (text) => parseRange(text) !== undefined,
+    "is not a range of ports; write first-last, for example 50000-50099",
+  ),
+  v.transform((text): PortRange => parseRange(text) ?? { first: 0, last: 0 }),
+);
+
+const cidr = v.pipe(
+  v.string(),
+  v.check(
+    (text) => parseCidr(text) !== undefined,
+    "is not an IPv4 block; write for example 198.51.100.0/24, without host bits",
+  ),
+);
+
+const optionalIpv4 = v.pipe(
+  v.string(),
+  v.check((text) => text === "" || parseIpv4(text) !== undefined, "is not an IPv4 address"),
+);
+
+const text = v.string();
+
+/** Where clients, probe and platform stand on encryption, per channel. */
+export const CONTROL_TLS_POLICIES = ["allow", "require", "requireForCredentials"] as const;
+export const DATA_TLS_POLICIES = ["allow", "require", "deny"] as const;
+
+const tlsSchema = v.strictObject({
+  controlPolicy: setting(
+    v.picklist(["environment", ...CONTROL_TLS_POLICIES]),
+    "environment",
+    "Control channel: allow, require, requireForCredentials, or environment (dev requireForCredentials, prod require).",
+  ),
+  dataPolicy: setting(
+    v.picklist(["environment", ...DATA_TLS_POLICIES]),
+    "environment",
+    "Data channel: allow, require, deny, or environment (dev allow, prod require).",
+  ),
+  minVersion: setting(v.picklist(["TLSv1.2", "TLSv1.3"]), "TLSv1.2", "Oldest TLS version offered."),
+});
+
+const certificateSchema = v.strictObject({
+  kind: setting(
+    v.picklist(["environment", "selfSigned", "keyVault"]),
+    "environment",
+    "selfSigned (made by the stack), keyVault (existing), or environment (dev selfSigned, prod keyVault).",
+  ),
+  hostNames: setting(
+    v.array(text),
+    [],
+    "Further names of the server beside its Azure name, for the self-signed certificate.",
+  ),
+  keyVaultSecretId: setting(
+    text,
+    "",
+    "For keyVault: URI of the certificate's secret, https://VAULT.vault.azure.net/secrets/NAME.",
+  ),
+  keyVaultResourceId: setting(
+    text,
+    "",
+    "For keyVault: resource id of the vault, to which the machine's identity gets read access.",
+  ),
+});
+
+const probeSchema = v.strictObject({
+  mode: setting(
+    v.picklist(["local", "runner", "off"]),
+    "local",
+    "Where the probe runs after a deployment: on the machine that runs pulumi, on a runner, or nowhere.",
+  ),
+  sourceCidrs: setting(
+    v.array(cidr),
+    [],
+    "Addresses that may run the probe besides the clients; shown in the exposure table.",
+  ),
+  account: setting(text, "gangway-probe", "Account of the probe; it sees only its own folder."),
+  runnerHost: setting(text, "", "For runner: host that runs the probe, reached by SSH."),
+  runnerUser: setting(text, "gangway", "For runner: user on that host."),
+});
+
+const machineSchema = v.strictObject({
+  size: setting(text, "Standard_B2s_v2", "Size of the virtual machine."),
+  architecture: setting(v.picklist(["x64", "arm64"]), "x64", "Processor of that size."),
+  image: setting(
+    text,
+    "Canonical:ubuntu-24_04-lts:server:latest",
+    "publisher:offer:sku:version; production pins the version.",
+  ),
+  zone: setting(
+    v.picklist(["1", "2", "3"]),
+    "1",
+    "Availability zone of machine, disk and address.",
+  ),
+  dataDiskGib: setting(wholeNumber(4, 32767), 64, "Size of the data disk in GiB."),
+  adminUser: setting(text, "gangway", "Name of the administrator; no password, no inbound port."),
+});
+
+const networkSchema = v.strictObject({
+  virtualNetworkCidr: setting(cidr, "10.20.0.0/16", "Address space of the virtual network."),
+  subnetCidr: setting(cidr, "10.20.1.0/24", "Subnet of the machine, inside the address space."),
+});
+
+export const settingsSchema = v.strictObject({
+  environment: setting(
+    v.picklist(["dev", "prod"]),
+    "dev",
+    "dev or prod; prod refuses unsafe defaults.",
+  ),
+  topology: setting(v.picklist(["single"]), "single", "One machine with one public address."),
+  controlPort: setting(port, 21, "Port of the control connection (explicit TLS and plain)."),
+  implicitTlsPort: setting(
+    wholeNumber(0, HIGHEST_PORT),
+    990,
+    "Port of the control connection with implicit TLS; 0 switches it off.",
+  ),
+  activeMode: setting(
+    v.boolean(),
+    false,
+    "Allow PORT and EPRT: data connections from the port below the control port (20, 989).",
+  ),
+  passivePorts: setting(portRange, "50000-50099", "Passive range, first-last."),
+  passiveSlices: setting(
+    wholeNumber(1, 64),
+    1,
+    "Equal slices of the passive range, for worker processes and upgrade generations.",
+  ),
+  healthProbePort: setting(
+    port,
+    8021,
+    "Port of health, metrics and status; open to Azure's health probe and adminCidrs only.",
+  ),
+  externalAddress: setting(
+    optionalIpv4,
+    "",
+    "Address advertised to passive clients; empty: the public address that Azure assigns.",
+  ),
+  allowPrivateExternalAddress: setting(
+    v.boolean(),
+    false,
+    "Accept an externalAddress that is not public, for deployments inside private networks.",
+  ),
+  idleTimeoutMinutes: setting(
+    wholeNumber(SHORTEST_IDLE_TIMEOUT_MINUTES, LONGEST_IDLE_TIMEOUT_MINUTES),
+    30,
+    "Idle timeout of every Azure resource on the way; the server's keepalive is derived from it.",
+  ),
+  keepaliveSeconds: setting(
+    wholeNumber(0, LONGEST_IDLE_TIMEOUT_MINUTES * 60),
+    0,
+    "Silence before the server's first TCP keepalive; 0: derived from the idle timeouts.",
+  ),
+  clientCidrs: setting(
+    v.array(cidr),
+    [],
+    "Addresses of the clients. Empty: everyone in dev, refused in prod.",
+  ),
+  adminCidrs: setting(v.array(cidr), [], "Addresses that may read health, metrics and status."),
+  tls: setting(tlsSchema, {}, "TLS policy per channel."),
+  certificate: setting(certificateSchema, {}, "Where the certificate comes from."),
+  sites: setting(v.array(siteSchema), [{ name: "default" }], "Sites of the server."),
+  accounts: setting(v.array(accountSchema), [], "Accounts that may log in."),
+  probe: setting(probeSchema, {}, "The proof from outside at the end of each deployment."),
+  dnsLabel: setting(
+    v.pipe(
+      text,
+      v.regex(
+        /^(?:[a-z][a-z0-9-]{1,61}[a-z0-9])?$/,
+        "is not a DNS label of 3 to 63 characters (a-z, 0-9, -)",
+      ),
+    ),
+    "",
+    "Label of the public address, LABEL.REGION.cloudapp.azure.com; empty: derived from the stack.",
+  ),
+  machine: setting(machineSchema, {}, "The virtual machine."),
+  network: setting(networkSchema, {}, "The virtual network."),
+  tags: setting(v.record(text, text), {}, "Tags on everything that takes tags."),
+});
+
+/** Settings as written, before defaults. */
+export type SettingsInput = v.InferInput<typeof settingsSchema>;
+
+/** Settings as parsed, still with `environment` where the environment decides. */
+export type ParsedSettings = v.InferOutput<typeof settingsSchema>;
+
+/** Settings of a stack: plain, complete and consistent. Everything at preview derives from them. */
+export type Settings = Omit<ParsedSettings, "tls" | "certificate" | "implicitTlsPort"> & {
+  readonly implicitTlsPort: number | undefined;
+  readonly tls: {
+    readonly controlPolicy: (typeof CONTROL_TLS_POLICIES)[number];
+    readonly dataPolicy: (typeof DATA_TLS_POLICIES)[number];
+    readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  };
+  readonly certificate: Omit<ParsedSettings["certificate"], "kind"> & {
+    readonly kind: "selfSigned" | "keyVault";
+  };
+};
+
+/**
+ * Secret configuration that is not part of the settings, by its key. It is left undeclared in
+ * `Pulumi.yaml`, because a declared setting without a default is mandatory for every command.
+ */
+export const SECRET_SETTINGS = {
+  probePassword: "Password of the probe's account.",
+  runnerPrivateKey: "Private SSH key for the probe's runner.",
+} as const;

@@ -1,0 +1,35 @@
+/**
+ * The interface of passive ports: a shared resource of the process, not one listener per transfer.
+ *
+ * A lease is a pair of (port, client address). Listeners stay open; an accepted connection is
+ * matched to the lease of its peer's address, and a stranger is dropped without disturbing the
+ * lease. N ports so serve N *pending* data connections per client address.
+ */
+import type { Socket } from "node:net";
+
+export interface LeaseRequest {
+  /** Address of the control connection's peer: the only one whose connection is accepted. */
+  readonly peerAddress: string;
+}
+
+/** A port that waits for one data connection. `await using` gives it back. */
+export interface PassiveLease extends AsyncDisposable {
+  readonly port: number;
+  /**
+   * Resolves with the one connection of the leased peer (already accepted or still to come).
+   * Rejects with the signal's reason when it aborts first. Ownership of the socket passes.
+   */
+  accept(signal: AbortSignal): Promise<Socket>;
+}
+
+/** Thrown when every port already has a pending lease for the client's address. */
+export class NoPassivePortError extends Error {
+  override readonly name = "NoPassivePortError";
+}
+
+export interface PassivePorts extends AsyncDisposable {
+  /** @throws NoPassivePortError */
+  lease(request: LeaseRequest): Promise<PassiveLease>;
+  /** Counts for metrics and status. */
+  usage(): { readonly ports: number; readonly listening: number; readonly pending: number };
+}

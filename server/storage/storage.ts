@@ -1,0 +1,101 @@
+/**
+ * The storage interface: what the server needs of a place that keeps files. The local disk is the
+ * first adapter; every adapter passes the suite in `test/conformance/storage.ts`.
+ *
+ * Paths are virtual: absolute, normalised by `protocol/paths.ts`, `/`-separated, never with `..`.
+ * An adapter maps them below its root and never leaves it, symbolic links included.
+ */
+
+/** Why a storage operation failed; closed, mapped to replies in one place. */
+export type StorageErrorKind =
+  | "notFound"
+  | "notADirectory"
+  | "isADirectory"
+  | "notARegularFile"
+  | "exists"
+  | "notEmpty"
+  | "denied"
+  | "noSpace"
+  | "quotaExceeded"
+  | "invalidName"
+  | "busy"
+  | "offsetBeyondEnd";
+
+/** Thrown by adapters for expected failures. Anything else that they throw is a bug. */
+export class StorageError extends Error {
+  readonly kind: StorageErrorKind;
+
+  constructor(kind: StorageErrorKind, options?: ErrorOptions) {
+    super(kind, options);
+    this.name = "StorageError";
+    this.kind = kind;
+  }
+}
+
+/** What is known of one entry. */
+export interface Entry {
+  /** Name in its folder; of the root `""`. Never holds `/`, NUL, CR or LF. */
+  readonly name: string;
+  readonly kind: "file" | "directory" | "other";
+  readonly sizeBytes: number;
+  /** Milliseconds since the epoch, UTC. */
+  readonly modifiedMs: number;
+  /** POSIX permission bits, `0o644`. */
+  readonly mode: number;
+  /** Stable identity while the entry exists, for the MLSD fact `unique`. */
+  readonly unique: string;
+}
+
+/** An open file being read. `await using` closes it. */
+export interface ReadHandle extends AsyncDisposable {
+  readonly sizeBytes: number;
+  /** The descriptor of a local regular file, for the fast data paths; undefined elsewhere. */
+  readonly fileDescriptor: number | undefined;
+  /** Reads up to `buffer.length` bytes at `position`; 0 at the end. */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+}
+
+/**
+ * An open upload. The previous file stays untouched until `commit` (unless the upload appends or
+ * resumes); disposing without `commit` abandons it: a replacing upload leaves no trace.
+ */
+export interface WriteHandle extends AsyncDisposable {
+  /** The descriptor of the local file that receives the bytes; undefined elsewhere. */
+  readonly fileDescriptor: number | undefined;
+  /** Where the first byte written lands: the restart offset, or the size of a file appended to. */
+  readonly startOffset: number;
+  /** Appends; the caller may reuse `chunk` once the promise has settled. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Makes the upload durable and visible under its name. Resolves with the entry's final name. */
+  commit(): Promise<string>;
+}
+
+/** How an upload meets what is already there. */
+export type WriteMode =
+  | { readonly kind: "replace" }
+  | { readonly kind: "append" }
+  /** Overwrites from `offset` on (REST + STOR); the offset must not lie beyond the end. */
+  | { readonly kind: "resume"; readonly offset: number }
+  /** Takes a name that is free, beginning with the given one (STOU). */
+  | { readonly kind: "unique" };
+
+export interface Storage {
+  /** @throws StorageError */
+  entry(path: string): Promise<Entry>;
+  /**
+   * Entries of a folder in batches, without `.` and `..`, with bounded memory however large the
+   * folder is. Names that hold CR, LF or NUL are left out: they would forge lines of a listing.
+   */
+  list(path: string): AsyncIterable<readonly Entry[]>;
+  openRead(path: string): Promise<ReadHandle>;
+  openWrite(path: string, mode: WriteMode): Promise<WriteHandle>;
+  makeDirectory(path: string): Promise<void>;
+  removeDirectory(path: string): Promise<void>;
+  removeFile(path: string): Promise<void>;
+  /** Replaces an existing file; refuses to replace a folder. */
+  rename(from: string, to: string): Promise<void>;
+  setModified(path: string, modifiedMs: number): Promise<void>;
+  setMode(path: string, mode: number): Promise<void>;
+  /** Bytes that can still be stored below `path`; undefined when unknown. */
+  freeBytes(path: string): Promise<number | undefined>;
+}
