@@ -1,0 +1,114 @@
+/** Lines of listings: UNIX style for people and old clients, facts for machines (RFC 3659). */
+import { formatListingDate, formatTimeValue } from "./times.ts";
+
+/** What a line says of an entry. */
+export interface ListedEntry {
+  readonly name: string;
+  readonly kind: "file" | "directory" | "other";
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly mode: number;
+  readonly unique: string;
+}
+
+/** `drwxr-xr-x 1 ftp ftp 4096 Jan 31 12:00 name`; owner and group stay private. */
+export function formatUnixLine(entry: ListedEntry, nowMs: number): string {
+  const type = entry.kind === "directory" ? "d" : entry.kind === "file" ? "-" : "s";
+  return (
+    `${type}${formatMode(entry.mode)} 1 ftp ftp ` +
+    `${String(entry.sizeBytes).padStart(12)} ${formatListingDate(entry.modifiedMs, nowMs)} ` +
+    entry.name
+  );
+}
+
+function formatMode(mode: number): string {
+  return [6, 3, 0]
+    .map((shift) => (mode >> shift) & 7)
+    .map((bits) => `${bits & 4 ? "r" : "-"}${bits & 2 ? "w" : "-"}${bits & 1 ? "x" : "-"}`)
+    .join("");
+}
+
+/** Facts in the order they are announced and written. */
+export const FACTS = ["type", "size", "modify", "perm", "unique", "UNIX.mode"] as const;
+export type Fact = (typeof FACTS)[number];
+
+/** What of the fact `perm` the account may do; the letters of RFC 3659 section 7.5.5 follow. */
+export interface Permitted {
+  readonly list: boolean;
+  readonly read: boolean;
+  readonly create: boolean;
+  readonly overwrite: boolean;
+  readonly append: boolean;
+  readonly rename: boolean;
+  readonly delete: boolean;
+  readonly makeDirectory: boolean;
+}
+
+/** `type=file;size=5;modify=…; name`. `name` is what follows the facts: a name or a full path. */
+export function formatFactsLine(
+  entry: ListedEntry,
+  facts: ReadonlySet<Fact>,
+  permitted: Permitted,
+  name: string = entry.name,
+): string {
+  let line = "";
+  for (const fact of FACTS) {
+    const value = facts.has(fact) ? factValue(entry, fact, permitted) : undefined;
+    if (value !== undefined) line += `${fact}=${value};`;
+  }
+  return `${line} ${name}`;
+}
+
+function factValue(entry: ListedEntry, fact: Fact, permitted: Permitted): string | undefined {
+  switch (fact) {
+    case "type":
+      return entry.kind === "directory" ? "dir" : entry.kind === "file" ? "file" : "OS.unix=other";
+    case "size":
+      return entry.kind === "file" ? String(entry.sizeBytes) : undefined;
+    case "modify":
+      return formatTimeValue(entry.modifiedMs);
+    case "perm":
+      return formatPermitted(entry.kind, permitted);
+    case "unique":
+      return entry.unique;
+    case "UNIX.mode":
+      return `0${(entry.mode & 0o7777).toString(8).padStart(3, "0")}`;
+  }
+}
+
+function formatPermitted(kind: ListedEntry["kind"], permitted: Permitted): string {
+  const letters: readonly [string, boolean][] =
+    kind === "directory"
+      ? [
+          ["c", permitted.create],
+          ["d", permitted.delete],
+          ["e", true],
+          ["f", permitted.rename],
+          ["l", permitted.list],
+          ["m", permitted.makeDirectory],
+          ["p", permitted.delete],
+        ]
+      : [
+          ["a", permitted.append],
+          ["d", permitted.delete],
+          ["f", permitted.rename],
+          ["r", permitted.read],
+          ["w", permitted.overwrite],
+        ];
+  return letters.map(([letter, granted]) => (granted ? letter : "")).join("");
+}
+
+/** The facts that OPTS MLST asks for; names that are not known are left out (RFC 3659, 7.9). */
+export function parseFacts(argument: string): ReadonlySet<Fact> {
+  const asked = new Set(argument.split(";").map((name) => name.trim().toLowerCase()));
+  return new Set(FACTS.filter((fact) => asked.has(fact.toLowerCase())));
+}
+
+/** The facts in the form of FEAT (`type*;size;`) or of the reply to OPTS MLST. */
+export function formatFacts(facts: ReadonlySet<Fact>, announce: "selected" | "none"): string {
+  return announce === "selected"
+    ? FACTS.map((fact) => `${fact}${facts.has(fact) ? "*" : ""};`).join("")
+    : FACTS.filter((fact) => facts.has(fact))
+        .map((fact) => `${fact};`)
+        .join("");
+}

@@ -1,0 +1,47 @@
+/** Arguments of the commands that set how transfers run (RFC 959 section 4.1.2, RFC 3659). */
+
+/** `ascii` converts line ends on the wire; `image` moves bytes. */
+export type TransferType = "ascii" | "image";
+
+export type TypeArgument =
+  | { readonly kind: "type"; readonly type: TransferType }
+  | { readonly kind: "unsupported" }
+  | { readonly kind: "malformed" };
+
+/** TYPE: `A`, `A N`, `I` and `L 8` are served; EBCDIC, print formats and other byte sizes not. */
+export function parseType(argument: string): TypeArgument {
+  const words = argument.trim().toUpperCase().split(/\s+/u);
+  const text = words.join(" ");
+  switch (text) {
+    case "A":
+    case "A N":
+      return { kind: "type", type: "ascii" };
+    case "I":
+    case "L 8":
+    case "L8":
+      return { kind: "type", type: "image" };
+  }
+  return /^(?:[AE](?: [NTC])?|L ?\d{1,3})$/u.test(text)
+    ? { kind: "unsupported" }
+    : { kind: "malformed" };
+}
+
+/** A non-negative whole number that JavaScript holds exactly; undefined otherwise. */
+export function parseByteCount(argument: string): number | undefined {
+  const text = argument.trim();
+  if (!/^\d{1,16}$/u.test(text)) return undefined;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** ALLO: bytes, optionally with a record size that streams do not need. */
+export function parseAllocation(argument: string): number | undefined {
+  const match = /^(\d+)(?:\s+R\s+\d+)?$/iu.exec(argument.trim());
+  return match === null ? undefined : parseByteCount(match[1] ?? "");
+}
+
+/** SITE CHMOD: `644 path`; undefined when malformed. Set-id and sticky bits cannot be set. */
+export function parseMode(argument: string): { mode: number; path: string } | undefined {
+  const match = /^0?([0-7]{3}) (.+)$/su.exec(argument);
+  return match === null ? undefined : { mode: parseInt(match[1] ?? "0", 8), path: match[2] ?? "" };
+}

@@ -1,0 +1,54 @@
+/** Times on the wire: `YYYYMMDDHHMMSS[.sss]`, always UTC (RFC 3659 section 2.3). */
+
+/** Milliseconds since the epoch, or undefined when the text is no date of the calendar. */
+export function parseTimeValue(text: string): number | undefined {
+  const match = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(?:\.(\d{1,9}))?$/u.exec(text);
+  if (match === null) return undefined;
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
+    .slice(1, 7)
+    .map(Number);
+  // A leap second (60) is legal on the wire; it becomes the last moment of its minute.
+  if (hour > 23 || minute > 59 || second > 60) return undefined;
+  const milliseconds = second === 60 ? 999 : Number((match[7] ?? "").slice(0, 3).padEnd(3, "0"));
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  date.setUTCHours(hour, minute, Math.min(second, 59), milliseconds);
+  const real = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && month > 0;
+  return real ? date.getTime() : undefined;
+}
+
+/** Whole seconds: many clients do not read fractions. */
+export function formatTimeValue(milliseconds: number): string {
+  const date = new Date(milliseconds);
+  return (
+    String(date.getUTCFullYear()).padStart(4, "0") +
+    [
+      date.getUTCMonth() + 1,
+      date.getUTCDate(),
+      date.getUTCHours(),
+      date.getUTCMinutes(),
+      date.getUTCSeconds(),
+    ]
+      .map((part) => String(part).padStart(2, "0"))
+      .join("")
+  );
+}
+
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+const HALF_A_YEAR_MS = 182 * 24 * 60 * 60 * 1000;
+/** Clocks differ: a file written a moment ago may seem to lie in the future. */
+const CLOCK_SKEW_MS = 60 * 1000;
+
+/**
+ * The date column of a UNIX-style listing: `Mon dd hh:mm` within the last half year, otherwise
+ * `Mon dd  yyyy`. Clients guess the year of the short form as the latest that is not in the
+ * future, so dates in the future are always written with their year. UTC, as MDTM and MLSD are.
+ */
+export function formatListingDate(milliseconds: number, nowMs: number): string {
+  const date = new Date(milliseconds);
+  const day = `${MONTHS[date.getUTCMonth()] ?? "Jan"} ${String(date.getUTCDate()).padStart(2)}`;
+  const recent = milliseconds > nowMs - HALF_A_YEAR_MS && milliseconds <= nowMs + CLOCK_SKEW_MS;
+  if (!recent) return `${day}  ${String(date.getUTCFullYear()).padStart(4, "0")}`;
+  const [hour, minute] = [date.getUTCHours(), date.getUTCMinutes()];
+  return `${day} ${String(hour).padStart(2, "0")}:${String(minute).padStart(2, "0")}`;
+}
