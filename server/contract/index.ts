@@ -13,3 +13,4 @@ export * from "./server-settings.ts";
 export * from "./settings.ts";
 export * from "./sites.ts";
 export * from "./timeouts.ts";
+export * from "./logging.ts";

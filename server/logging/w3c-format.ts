@@ -1,0 +1,137 @@
+/**
+ * Lines of the W3C extended log format (https://www.w3.org/TR/WD-logfile.html) as IIS writes them
+ * for FTP: one line per command, plus ControlChannelOpened, ControlChannelClosed,
+ * DataChannelOpened and DataChannelClosed. Pure.
+ */
+import { W3C_FIELDS, type W3cField } from "#contract";
+
+/** What happened, as far as it is known. Absent facts are written as `-`. */
+export interface W3cRecord {
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly clientAddress?: string | undefined;
+  readonly clientPort?: number | undefined;
+  readonly userName?: string | undefined;
+  readonly siteName?: string | undefined;
+  readonly serverAddress?: string | undefined;
+  readonly serverPort?: number | undefined;
+  /** Verb, or the name of a channel event. */
+  readonly method: string;
+  /** Argument of the verb; of PASS it is never given to the log. */
+  readonly argument?: string | undefined;
+  readonly hostName?: string | undefined;
+  /** Reply code. */
+  readonly status?: number | undefined;
+  /** Which rule or limit made a reply, as a number; 0 when none did. */
+  readonly substatus?: number | undefined;
+  readonly bytesSent?: number | undefined;
+  readonly bytesReceived?: number | undefined;
+  readonly tookMs?: number | undefined;
+  readonly sessionId?: string | undefined;
+  readonly virtualPath?: string | undefined;
+  /** A plain-language reason for a failure. */
+  readonly reason?: string | undefined;
+}
+
+const two = (value: number): string => String(value).padStart(2, "0");
+
+/** What a field prints, per field; undefined prints `-`. */
+const VALUES = {
+  date: ({ atMs }) => new Date(atMs).toISOString().slice(0, 10),
+  time: ({ atMs }) => new Date(atMs).toISOString().slice(11, 19),
+  "c-ip": ({ clientAddress }) => clientAddress,
+  "c-port": ({ clientPort }) => clientPort,
+  "cs-username": ({ userName }) => userName,
+  "s-sitename": ({ siteName }) => siteName,
+  "s-computername": (_record, computerName) => computerName,
+  "s-ip": ({ serverAddress }) => serverAddress,
+  "s-port": ({ serverPort }) => serverPort,
+  "cs-method": ({ method }) => method,
+  "cs-uri-stem": ({ argument, method }) => (method === "PASS" ? "***" : argument),
+  "cs-host": ({ hostName }) => hostName,
+  "sc-status": ({ status }) => status,
+  // A Windows error code has no meaning here; IIS writes 0 for none, and parsers expect a number.
+  "sc-win32-status": () => 0,
+  "sc-substatus": ({ substatus }) => substatus ?? 0,
+  "sc-bytes": ({ bytesSent }) => bytesSent,
+  "cs-bytes": ({ bytesReceived }) => bytesReceived,
+  "time-taken": ({ tookMs }) => tookMs,
+  "x-session": ({ sessionId }) => sessionId,
+  "x-fullpath": ({ virtualPath }) => virtualPath,
+  "x-debug": ({ reason }) => reason,
+} as const satisfies Record<
+  W3cField,
+  (record: W3cRecord, computerName: string) => string | number | undefined
+>;
+
+/** The directives at the head of each file. */
+export function formatW3cHeader(fields: readonly W3cField[], atMs: number): string {
+  const date = new Date(atMs).toISOString();
+  return [
+    "#Software: Gangway",
+    "#Version: 1.0",
+    `#Date: ${date.slice(0, 10)} ${date.slice(11, 19)}`,
+    `#Fields: ${inOrder(fields).join(" ")}`,
+    "",
+  ].join("\n");
+}
+
+/** One line with its line feed. */
+export function formatW3cLine(
+  fields: readonly W3cField[],
+  record: W3cRecord,
+  computerName: string,
+): string {
+  return `${inOrder(fields)
+    .map((field) => escapeW3c(VALUES[field](record, computerName)))
+    .join(" ")}\n`;
+}
+
+/** The chosen fields in the format's own order, whatever order the settings name them in. */
+function inOrder(fields: readonly W3cField[]): readonly W3cField[] {
+  return W3C_FIELDS.filter((field) => fields.includes(field));
+}
+
+/**
+ * A value that cannot break its line: spaces become `+` as in IIS, and what could forge a line or a
+ * terminal sequence (controls, C1 controls, line and paragraph separators) is percent-encoded, as
+ * are `+` and `%` themselves, so that the original can be read back.
+ */
+export function escapeW3c(value: string | number | undefined): string {
+  if (value === undefined || value === "") return "-";
+  if (value === "-") return "%2D";
+  return String(value)
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029%+]/gu, (character) =>
+      percentEncode(character),
+    )
+    .replaceAll(" ", "+");
+}
+
+function percentEncode(character: string): string {
+  return [...new TextEncoder().encode(character)]
+    .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`)
+    .join("");
+}
+
+/** Name of the file that holds `atMs`, by the names of IIS; undefined when size alone decides. */
+export function formatPeriodName(
+  rollover: "hour" | "day" | "week" | "month",
+  atMs: number,
+): string {
+  const date = new Date(atMs);
+  const month = `u_ex${two(date.getUTCFullYear() % 100)}${two(date.getUTCMonth() + 1)}`;
+  const day = two(date.getUTCDate());
+  const names = {
+    month: () => month,
+    week: () => `${month}${two(weekOfMonth(date))}`,
+    day: () => `${month}${day}`,
+    hour: () => `${month}${day}${two(date.getUTCHours())}`,
+  } as const satisfies Record<typeof rollover, () => string>;
+  return `${names[rollover]()}.log`;
+}
+
+/** 1 to 6; weeks begin on Sunday. */
+function weekOfMonth(date: Date): number {
+  const firstWeekday = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)).getUTCDay();
+  return Math.floor((date.getUTCDate() - 1 + firstWeekday) / 7) + 1;
+}
