@@ -46,7 +46,7 @@ export function parseClientAddress(text: string): ClientAddress | undefined {
 function parseIpv6(text: string): bigint | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const [left, right] = halves.map((half) => parseGroups(half));
+  const [left, right] = halves.map((half, index) => parseGroups(half, index === halves.length - 1));
   if (left === undefined || (halves.length === 2 && right === undefined)) return undefined;
   const given = [...left, ...(right ?? [])];
   const missing = 8 - given.length;
@@ -55,12 +55,13 @@ function parseIpv6(text: string): bigint | undefined {
   return groups.reduce((value, group) => (value << 16n) | BigInt(group), 0n);
 }
 
-function parseGroups(text: string): readonly number[] | undefined {
+/** A dotted quad may stand for the last two groups of the `last` half only. */
+function parseGroups(text: string, last: boolean): readonly number[] | undefined {
   if (text === "") return [];
   const parts = text.split(":");
   const groups: number[] = [];
   for (const [index, part] of parts.entries()) {
-    const quad = index === parts.length - 1 ? parseIpv4(part) : undefined;
+    const quad = last && index === parts.length - 1 ? parseIpv4(part) : undefined;
     if (quad !== undefined) groups.push(quad >>> 16, quad & 0xffff);
     else if (/^[0-9a-f]{1,4}$/iu.test(part)) groups.push(Number.parseInt(part, 16));
     else return undefined;

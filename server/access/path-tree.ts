@@ -1,0 +1,62 @@
+/**
+ * A tree over the segments of paths, built once, asked often: a question costs as much as the path
+ * is deep, however many paths the tree holds.
+ */
+
+/** A path that has a value. */
+export interface PathEntry<T> {
+  readonly path: string;
+  readonly value: T;
+  /** The nearest entry above, towards the root. */
+  readonly above: PathEntry<T> | undefined;
+}
+
+export interface PathTree<T> {
+  /** The entry of `path` itself or of the nearest folder above; undefined when there is none. */
+  nearest(path: string): PathEntry<T> | undefined;
+}
+
+interface Node<T> {
+  entry: PathEntry<T> | undefined;
+  readonly children: Map<string, Node<T>>;
+}
+
+/** @param values absolute path (`/` or `/a/b`, as `protocol/paths.ts` makes them) → value. */
+export function planPathTree<T>(values: ReadonlyMap<string, T>): PathTree<T> {
+  const root: Node<T> = { entry: undefined, children: new Map() };
+  // Shorter paths first: whatever lies above an entry is in the tree before it.
+  for (const path of [...values.keys()].toSorted((a, b) => a.length - b.length)) {
+    const value = values.get(path);
+    if (value === undefined) continue;
+    let node = root;
+    let above = path === "/" ? undefined : root.entry;
+    for (const segment of segmentsOf(path)) {
+      const child = node.children.get(segment) ?? { entry: undefined, children: new Map() };
+      node.children.set(segment, child);
+      node = child;
+      above = child.entry ?? above;
+    }
+    node.entry = { path, value, above };
+  }
+  return { nearest: (path) => nearestIn(root, path) };
+}
+
+function nearestIn<T>(root: Node<T>, path: string): PathEntry<T> | undefined {
+  let node = root;
+  let found = root.entry;
+  // Without split(): this runs for every command and every line of a listing.
+  for (let start = 1; start < path.length;) {
+    const slash = path.indexOf("/", start);
+    const end = slash === -1 ? path.length : slash;
+    const child = node.children.get(path.slice(start, end));
+    if (child === undefined) break;
+    node = child;
+    found = child.entry ?? found;
+    start = end + 1;
+  }
+  return found;
+}
+
+function segmentsOf(path: string): readonly string[] {
+  return path.split("/").filter((segment) => segment !== "");
+}
