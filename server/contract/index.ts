@@ -3,6 +3,7 @@
  * it as `#contract`.
  */
 export * from "./addresses.ts";
+export * from "./authentication.ts";
 export * from "./budgets.ts";
 export * from "./delivery.ts";
 export * from "./deployed.ts";

@@ -151,6 +151,7 @@ export function planProbeAccount(settings: Settings, passwordHash: string): Acco
     anonymous: false,
     home: PROBE_HOME,
     permissions: ["read", "write"],
+    groups: [],
     disabled: false,
   };
 }

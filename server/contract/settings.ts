@@ -7,23 +7,10 @@
  */
 import * as v from "valibot";
 import { parseCidr, parseIpv4 } from "./addresses.ts";
+import { setting, wholeNumber } from "./fields.ts";
 import { HIGHEST_PORT, LOWEST_PORT, parseRange, type PortRange } from "./ports.ts";
 import { accountSchema, siteSchema } from "./sites.ts";
 import { LONGEST_IDLE_TIMEOUT_MINUTES, SHORTEST_IDLE_TIMEOUT_MINUTES } from "./timeouts.ts";
-
-const setting = <const S extends v.GenericSchema, const D extends v.InferInput<S>>(
-  schema: S,
-  byDefault: D,
-  description: string,
-) => v.optional(v.pipe(schema, v.description(description)), byDefault);
-
-const wholeNumber = (lowest: number, highest: number) =>
-  v.pipe(
-    v.number(),
-    v.integer("is not a whole number"),
-    v.minValue(lowest, `is below ${String(lowest)}`),
-    v.maxValue(highest, `is above ${String(highest)}`),
-  );
 
 const port = wholeNumber(LOWEST_PORT, HIGHEST_PORT);
 

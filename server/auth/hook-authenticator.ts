@@ -1,0 +1,139 @@
+/**
+ * Asks an external service who somebody is: a POST with the attempt as JSON, answered with
+ * `{"accepted": true, "home": "/…", "groups": […], "permissions": […]}`. Everything else fails
+ * closed: another status, a redirect, a late or oversized answer, a service that is down.
+ *
+ * Directory services join this way; the server speaks no LDAP itself.
+ */
+import { createHmac, randomBytes } from "node:crypto";
+import {
+  authenticationAnswerSchema,
+  type Account,
+  type AuthenticationAnswer,
+  type AuthenticationHookSettings,
+  ContractError,
+  parseWith,
+} from "#contract";
+import type { Authenticator, LoginAttempt, LoginOutcome } from "./authenticator.ts";
+
+/** An honest answer is some hundred bytes; more is a mistake that must not fill the memory. */
+const LARGEST_ANSWER_BYTES = 65_536;
+/** Accepted logins remembered; the oldest goes first. */
+const MOST_CACHED_LOGINS = 10_000;
+
+export interface HookAuthenticatorOptions {
+  readonly settings: AuthenticationHookSettings;
+  readonly bearerToken: string | undefined;
+  /** `fetch` of the platform, or a stand-in. */
+  readonly fetch?: typeof fetch;
+  /** Milliseconds of a monotonic clock. */
+  readonly now?: () => number;
+}
+
+/** Opens the adapter for one hook; it holds no connection and needs no closing. */
+export function openHookAuthenticator(options: HookAuthenticatorOptions): Authenticator {
+  const { settings, bearerToken } = options;
+  const ask = options.fetch ?? fetch;
+  const now = options.now ?? (() => performance.now());
+  // Passwords are never kept: a login is remembered by a keyed hash that dies with the process.
+  const key = randomBytes(32);
+  const cached = new Map<string, { readonly account: Account; readonly untilMs: number }>();
+
+  const remember = (login: string, account: Account): void => {
+    if (settings.cacheSeconds === 0) return;
+    const oldest = cached.keys().next();
+    if (cached.size >= MOST_CACHED_LOGINS && oldest.done !== true) cached.delete(oldest.value);
+    cached.set(login, { account, untilMs: now() + settings.cacheSeconds * 1000 });
+  };
+
+  return {
+    async authenticate(attempt, signal): Promise<LoginOutcome> {
+      const login = createHmac("sha256", key)
+        .update(JSON.stringify([attempt.siteName, attempt.userName, attempt.password]))
+        .digest("base64");
+      const known = cached.get(login);
+      if (known !== undefined && known.untilMs > now()) {
+        return { kind: "accepted", account: known.account };
+      }
+      cached.delete(login);
+      const outcome = await askHook(ask, settings, bearerToken, attempt, signal);
+      if (outcome.kind === "accepted") remember(login, outcome.account);
+      return outcome;
+    },
+  };
+}
+
+async function askHook(
+  ask: typeof fetch,
+  settings: AuthenticationHookSettings,
+  bearerToken: string | undefined,
+  attempt: LoginAttempt,
+  signal: AbortSignal,
+): Promise<LoginOutcome> {
+  const limit = AbortSignal.timeout(settings.timeoutSeconds * 1000);
+  try {
+    const response = await ask(settings.url, {
+      method: "POST",
+      redirect: "error",
+      signal: AbortSignal.any([signal, limit]),
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json",
+        ...(bearerToken === undefined ? {} : { authorization: `Bearer ${bearerToken}` }),
+      },
+      body: JSON.stringify(attempt),
+    });
+    if (response.status === 401 || response.status === 403) {
+      return refused(`the authentication hook answered ${String(response.status)}`);
+    }
+    if (response.status !== 200) {
+      return refused(`the authentication hook failed with status ${String(response.status)}`);
+    }
+    const answer = parseWith(authenticationAnswerSchema, JSON.parse(await readBounded(response)));
+    return answer.accepted
+      ? { kind: "accepted", account: accountOf(attempt, answer) }
+      : refused("the authentication hook refused");
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return refused(`the authentication hook ${describeFailure(error, limit, settings)}`);
+  }
+}
+
+function describeFailure(
+  error: unknown,
+  limit: AbortSignal,
+  settings: AuthenticationHookSettings,
+): string {
+  if (limit.aborted) return `gave no answer within ${String(settings.timeoutSeconds)} s`;
+  if (error instanceof ContractError) return `gave an invalid answer: ${error.message}`;
+  if (error instanceof SyntaxError) return "gave an answer that is not JSON";
+  return `could not be reached: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+/** @throws RangeError beyond the bound; the rest of the body is not read. */
+async function readBounded(response: Response): Promise<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > LARGEST_ANSWER_BYTES) throw new RangeError("the answer is too large");
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+function accountOf({ userName }: LoginAttempt, answer: AuthenticationAnswer): Account {
+  return {
+    name: userName,
+    anonymous: false,
+    disabled: false,
+    home: answer.home ?? "/",
+    permissions: answer.permissions ?? ["read", "write"],
+    groups: answer.groups,
+  };
+}
+
+function refused(reason: string): LoginOutcome {
+  return { kind: "refused", reason };
+}
