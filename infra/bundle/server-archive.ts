@@ -1,0 +1,75 @@
+/** The `server` archive: the server in one file, its units, and the licences of what it contains. */
+import { access, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { build, type Metafile } from "esbuild";
+import { BUNDLE_LAYOUT } from "#contract";
+import { writeArchive, type Archive, type ArchiveEntry } from "./archive.ts";
+import { BundleError } from "./errors.ts";
+
+/** @throws BundleError with the bundler's messages when the sources do not build. */
+export async function buildServerArchive(root: string, folder: string): Promise<Archive> {
+  const { code, metafile } = await bundleServer(root);
+  return writeArchive(folder, "server", [
+    { path: BUNDLE_LAYOUT.server, text: code, executable: false },
+    ...(await collectLicenses(root, metafile)),
+  ]);
+}
+
+/**
+ * Bundles the server. It is not minified: the names and lines in a stack trace are worth more on
+ * the machine than the kilobytes that compression saves anyway.
+ */
+async function bundleServer(root: string): Promise<{ code: string; metafile: Metafile }> {
+  try {
+    const result = await build({
+      entryPoints: ["server/main.ts"],
+      absWorkingDir: root,
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: "node",
+      format: "esm",
+      target: "node24",
+      legalComments: "none",
+      // The names of files stand in the output: the same ones wherever node_modules really is.
+      preserveSymlinks: true,
+      logLevel: "silent",
+    });
+    return { code: result.outputFiles[0]?.text ?? "", metafile: result.metafile };
+  } catch (error) {
+    if (error instanceof Error) {
+      throw new BundleError(`The server does not build.\n${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** The licence of every package that went into the bundle. */
+async function collectLicenses(root: string, { inputs }: Metafile): Promise<ArchiveEntry[]> {
+  const packages = new Set(
+    Object.keys(inputs).flatMap((path) => {
+      const match = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
+      return match?.[1] === undefined ? [] : [match[1]];
+    }),
+  );
+  const entries: ArchiveEntry[] = [
+    { path: "LICENSE", file: join(root, "LICENSE"), executable: false },
+  ];
+  for (const name of packages) {
+    for (const candidate of ["LICENSE", "LICENSE.md", "LICENCE", "license"]) {
+      const file = join(root, "node_modules", name, candidate);
+      if (!(await exists(file))) continue;
+      const path = `licenses/${name.replace("@", "").replace("/", "-")}.txt`;
+      entries.push({ path, text: await readFile(file, "utf8"), executable: false });
+      break;
+    }
+  }
+  return entries;
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
