@@ -1,0 +1,110 @@
+/** The script of the Run Command: fetches what the parameters name and starts its delivery. */
+import { BUNDLE_LAYOUT } from "#contract";
+import { MACHINE_FILES, STAGED_FILES, type MachineLayout } from "./layout.ts";
+
+/**
+ * Azure's instance metadata service, the same address on every machine.
+ * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+ */
+const METADATA_TOKEN_URL = "http://169.254.169.254/metadata/identity/oauth2/token";
+const METADATA_API_VERSION = "2018-02-01";
+const STORAGE_RESOURCE = "https://storage.azure.com/";
+const STORAGE_API_VERSION = "2021-12-02";
+const VAULT_RESOURCE = "https://vault.azure.net";
+const VAULT_API_VERSION = "7.4";
+/** A new role assignment takes minutes to be honoured; until then the answer is 403. */
+const RETRIES = 30;
+const RETRY_SECONDS = 10;
+
+/**
+ * Renders the script, in bash. Its environment holds the `DeliveryParameters` of the contract.
+ *
+ * @param contentHash hash of everything that is delivered. Azure runs an identical script only
+ *   once, so the hash stands in the text.
+ */
+export function renderBootstrapScript(contentHash: string, layout: MachineLayout): string {
+  return `#!/bin/bash
+# Rendered by Gangway. Delivers ${contentHash}.
+set -euo pipefail
+umask 077
+
+# cloud-init mounts the data disk; nothing may be written below the mount point before.
+if command -v cloud-init >/dev/null; then cloud-init status --wait >/dev/null || true; fi
+if ! mountpoint -q ${layout.dataFolder}; then
+  echo "gangway: the data disk is not mounted at ${layout.dataFolder}; see /var/log/cloud-init-output.log" >&2
+  exit 1
+fi
+missing=
+for tool in curl nft tar zstd; do command -v "$tool" >/dev/null || missing=1; done
+if [ -n "$missing" ]; then
+  apt-get update -q >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends curl nftables tar zstd >/dev/null
+fi
+
+mkdir -p ${layout.releases}
+work=$(mktemp -d ${layout.releases}/.delivery-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+staging=$work/staging
+mkdir "$staging"
+
+# fetch URL TARGET [HEADER]: headers travel through a pipe, so no token shows in the process list.
+fetch() {
+  printf 'header = "%s"\\n' "\${@:3}" |
+    curl --config - --fail --silent --show-error --location --retry ${String(RETRIES)} --retry-delay ${String(RETRY_SECONDS)} --retry-all-errors --output "$2" "$1"
+}
+
+# token RESOURCE: an access token of the machine's identity.
+token() {
+  fetch "${METADATA_TOKEN_URL}?api-version=${METADATA_API_VERSION}&client_id=$identityClientId&resource=$1" "$work/token" "Metadata: true"
+  sed -n 's/.*"access_token" *: *"\\([^"]*\\)".*/\\1/p' "$work/token"
+  rm -f "$work/token"
+}
+
+# fetch_blob URL SHA256 TARGET
+fetch_blob() {
+  fetch "$1" "$3" "Authorization: Bearer $storage_token" "x-ms-version: ${STORAGE_API_VERSION}"
+  if ! printf '%s  %s\\n' "$2" "$3" | sha256sum --check --status; then
+    echo "gangway: $(basename "$3") is not what the stack delivered (SHA-256 differs)" >&2
+    exit 1
+  fi
+}
+
+storage_token=$(token ${STORAGE_RESOURCE})
+release_name=$(printf '%s\\n' "$serverSha256" "$runtimeSha256" | sha256sum | cut -c 1-16)
+release=${layout.releases}/$release_name
+if [ ! -d "$release" ]; then
+  mkdir "$work/release"
+  fetch_blob "$serverUrl" "$serverSha256" "$work/server"
+  tar -C "$work/release" -xf "$work/server"
+  # The runtime is large and changes rarely: the previous release's is linked when it is the same.
+  if [ "$(cat ${layout.current}/runtime.sha256 2>/dev/null)" = "$runtimeSha256" ]; then
+    cp -al ${layout.current}/$(dirname ${BUNDLE_LAYOUT.node}) "$work/release/"
+  else
+    fetch_blob "$runtimeUrl" "$runtimeSha256" "$work/runtime"
+    tar -C "$work/release" -xf "$work/runtime"
+  fi
+  printf '%s\\n' "$runtimeSha256" >"$work/release/runtime.sha256"
+  chmod -R u=rwX,go=rX "$work/release"
+  mv "$work/release" "$release"
+fi
+touch "$release"
+chmod 0755 ${layout.releases}
+
+fetch_blob "$settingsUrl" "$settingsSha256" "$staging/${STAGED_FILES.machineSettings}"
+printf '%s' "$deploymentSecret" >"$staging/${STAGED_FILES.deployment}"
+fetch "$certificateSecretId?api-version=${VAULT_API_VERSION}" "$work/secret.json" "Authorization: Bearer $(token ${VAULT_RESOURCE})"
+# Key Vault keeps an imported certificate as PEM or as PKCS #12 in base64.
+"$release/${BUNDLE_LAYOUT.node}" -e '
+  const { readFileSync, writeFileSync } = require("node:fs");
+  const [from, to] = process.argv.slice(1);
+  const { value, contentType } = JSON.parse(readFileSync(from, "utf8"));
+  const binary = contentType === "application/x-pkcs12";
+  writeFileSync(binary ? to + ".p12" : to, binary ? Buffer.from(value, "base64") : value);
+' "$work/secret.json" "$staging/${STAGED_FILES.certificate}"
+if [ -e "$staging/${STAGED_FILES.certificate}.p12" ]; then
+  openssl pkcs12 -in "$staging/${STAGED_FILES.certificate}.p12" -nodes -passin pass: -out "$staging/${STAGED_FILES.certificate}"
+fi
+
+bash "$release/${MACHINE_FILES.deliveryScript}" "$release" "$staging"
+`;
+}
