@@ -57,22 +57,16 @@ export async function bundle(options: BundleOptions): Promise<Bundle> {
   const { architecture, report, root = ROOT } = options;
   const folder = join(root, ".gangway", "bundle");
   const runtime = await readLockedRuntime(root, architecture);
-  const [server, runtimeArchive] = await Promise.all([
-    obtain(
-      folder,
-      "server",
-      options.ifMissing,
-      await hashSources(root, SERVER_SOURCES),
-      async () => {
-        const { buildServerArchive } = await import("./server-archive.ts");
-        return buildServerArchive(root, folder);
-      },
-    ),
-    obtain(folder, `runtime-${architecture}`, options.ifMissing, runtime.key, async () => {
-      const { buildRuntimeArchive } = await import("./runtime-archive.ts");
-      return buildRuntimeArchive(root, folder, runtime, report);
-    }),
-  ]);
+  const sources = await hashSources(root, SERVER_SOURCES);
+  const server = await obtain(folder, "server", options.ifMissing, sources, async () => {
+    const { buildServerArchive } = await import("./server-archive.ts");
+    return buildServerArchive(root, folder);
+  });
+  const name = `runtime-${architecture}`;
+  const runtimeArchive = await obtain(folder, name, options.ifMissing, runtime.key, async () => {
+    const { buildRuntimeArchive } = await import("./runtime-archive.ts");
+    return buildRuntimeArchive(root, folder, runtime, report);
+  });
   return {
     server: locate(root, folder, server),
     runtime: { ...locate(root, folder, runtimeArchive), architecture, version: runtime.version },

@@ -1,8 +1,9 @@
-/** The `server` archive: the server in one file, its units, and the licences of what it contains. */
+/** The `server` archive: the server in one file, its unit and delivery script, and the licences of what it contains. */
 import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
 import { BUNDLE_LAYOUT } from "#contract";
+import { renderUnits } from "../machine/units.ts";
 import { writeArchive, type Archive, type ArchiveEntry } from "./archive.ts";
 import { BundleError } from "./errors.ts";
 
@@ -11,6 +12,11 @@ export async function buildServerArchive(root: string, folder: string): Promise<
   const { code, metafile } = await bundleServer(root);
   return writeArchive(folder, "server", [
     { path: BUNDLE_LAYOUT.server, text: code, executable: false },
+    ...renderUnits().map(({ name, content }) => ({
+      path: name,
+      text: content,
+      executable: name.endsWith(".sh"),
+    })),
     ...(await collectLicenses(root, metafile)),
   ]);
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bundle, type Architecture } from "../../../infra/bundle/index.ts";
+import { renderUnits } from "../../../infra/machine/units.ts";
 
 const run = promisify(execFile);
 const REPOSITORY = join(import.meta.dirname, "../../..");
@@ -112,10 +113,17 @@ describe("bundle", () => {
     expect(stdout.trim()).toBe("first");
   });
 
-  it("carries the licences of what it contains", async () => {
+  it("carries what the machine needs, and the licences of what it contains", async () => {
     const { server } = await build(root);
     expect(await listing(join(root, server.path))).toEqual(
-      expect.arrayContaining(["LICENSE", "licenses/valibot.txt", "server.mjs"]),
+      [
+        "LICENSE",
+        ...renderUnits()
+          .map(({ name }) => name)
+          .toSorted(),
+        "licenses/valibot.txt",
+        "server.mjs",
+      ].toSorted(),
     );
   });
 
