@@ -57,3 +57,8 @@ export function prefixPath(prefix: string, path: string): string {
   if (prefix === "/") return path;
   return path === "/" ? prefix : `${prefix}${path}`;
 }
+
+/** A path in a 257 reply: quoted, quotes inside doubled (RFC 959 appendix II). */
+export function quotePath(path: string): string {
+  return `"${path.replaceAll('"', '""')}"`;
+}

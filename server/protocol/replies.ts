@@ -64,8 +64,7 @@ export const reply = {
 } as const satisfies Record<string, (...lines: readonly [string, ...string[]]) => Reply>;
 
 /**
- * A reply as it goes over the wire. Line breaks and other control characters inside the text
- * become `?`, and an inner line that could be taken for the end of the reply is indented.
+ * A reply as it goes over the wire. Line breaks and NUL inside the text become `?`, and an inner line that could be taken for the end of the reply is indented.
  */
 export function formatReply({ code, lines }: Reply): string {
   const clean = lines.map(cleanText);
@@ -81,14 +80,9 @@ export function formatReplyStart(code: number, text: string): string {
   return `${String(code)}-${cleanText(text)}\r\n`;
 }
 
-const CONTROL_CHARACTERS = /[\u0000-\u0008\u000a-\u001f\u007f]/gu;
+const LINE_BREAKERS = /[\u0000\r\n]/gu;
 
 /** Replaces everything that could forge a line. */
 export function cleanText(text: string): string {
-  return text.replace(CONTROL_CHARACTERS, "?");
-}
-
-/** A path in a 257 reply: quoted, quotes inside doubled (RFC 959 appendix II). */
-export function quotePath(path: string): string {
-  return `"${path.replaceAll('"', '""')}"`;
+  return text.replace(LINE_BREAKERS, "?");
 }

@@ -1,0 +1,120 @@
+/** Logging in and out: USER, PASS, ACCT, REIN, QUIT. */
+import { setTimeout as pause } from "node:timers/promises";
+import type { Account } from "#contract";
+import { parentOf } from "../protocol/paths.ts";
+import { reply } from "../protocol/replies.ts";
+import { checkCredentials } from "../session/gate.ts";
+import { LIMITS } from "../session/limits.ts";
+import type { Outcome } from "../session/outcomes.ts";
+import { createPrincipal, findSite, splitUserName } from "../session/principal.ts";
+import { INITIAL_STATE, LOGGED_OUT, NO_LOGIN } from "../session/state.ts";
+import { StorageError, type Storage } from "../storage/storage.ts";
+import { anything, nothing, text } from "./arguments.ts";
+import { answer, anytime, type Command, type CommandContext } from "./command.ts";
+
+const user = anytime("USER", text("name"), {}, ({ state, view }, argument) => {
+  const { siteName, userName } = splitUserName(view, argument.trim());
+  const account = view.accounts.get(userName);
+  const refusal = checkCredentials(state, view.settings.tls, account?.anonymous ?? false);
+  if (refusal !== undefined) return answer(refusal);
+  return answer(
+    reply.passwordNeeded(
+      account?.anonymous === true ? "Anonymous login: any password will do." : "Password needed.",
+    ),
+    { ...LOGGED_OUT, login: { kind: "userNamed", userName, siteName } },
+  );
+});
+
+const pass = anytime("PASS", anything, {}, async (context, argument) => {
+  const { state, view, peerAddress, signal } = context;
+  const { login } = state;
+  if (login.kind === "loggedIn") return answer(reply.badSequence("Logged in already."));
+  if (login.kind === "none") return answer(reply.badSequence("Use USER first."));
+  const { userName, siteName } = login;
+  const anonymous = view.accounts.get(userName)?.anonymous ?? false;
+  const refusal = checkCredentials(state, view.settings.tls, anonymous);
+  if (refusal !== undefined) return answer(refusal);
+  const outcome = await view.authenticator.authenticate(
+    { userName, password: argument ?? "", peerAddress, siteName },
+    signal(),
+  );
+  return outcome.kind === "accepted"
+    ? await enter(context, siteName, outcome.account)
+    : await refuse(context, outcome.reason);
+});
+
+/** The same reply for every reason, later with every failure, and the end after some. */
+async function refuse({ state, signal }: CommandContext, reason: string): Promise<Outcome> {
+  const failedLogins = state.failedLogins + 1;
+  await pause(failedLogins * LIMITS.failedLoginDelayMilliseconds, undefined, { signal: signal() });
+  return failedLogins >= LIMITS.failedLogins
+    ? { kind: "close", reply: reply.serviceClosing("Too many failed logins; goodbye."), reason }
+    : {
+        kind: "reply",
+        reply: reply.notLoggedIn("Login incorrect."),
+        next: { login: NO_LOGIN, failedLogins },
+        reason,
+      };
+}
+
+async function enter(
+  { view }: CommandContext,
+  siteName: string,
+  account: Account,
+): Promise<Outcome> {
+  const site = findSite(view, siteName) ?? view.sites[0];
+  const homeError = await makeHome(site.storage, account.home);
+  if (homeError !== undefined) {
+    return {
+      kind: "reply",
+      reply: reply.notLoggedIn("The home folder is not available."),
+      next: { login: NO_LOGIN },
+      reason: `home ${account.home}: ${homeError.kind}`,
+    };
+  }
+  const principal = createPrincipal(view, site, account);
+  return answer(reply.loggedIn("Logged in."), {
+    login: { kind: "loggedIn", principal },
+    failedLogins: 0,
+  });
+}
+
+/** Makes sure that a home exists, with all folders on the way. */
+async function makeHome(storage: Storage, home: string): Promise<StorageError | undefined> {
+  try {
+    const entry = await storage.entry(home);
+    return entry.kind === "directory" ? undefined : new StorageError("notADirectory");
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    if (error.kind !== "notFound" || home === "/") return error;
+  }
+  const parentError = await makeHome(storage, parentOf(home));
+  if (parentError !== undefined) return parentError;
+  try {
+    await storage.makeDirectory(home);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    // Another session of the same account may have been faster.
+    return error.kind === "exists" ? undefined : error;
+  }
+  return undefined;
+}
+
+const account = anytime("ACCT", anything, {}, () =>
+  answer(reply.superfluous("No account information is needed.")),
+);
+
+/** Everything but TLS starts again; failures keep counting. */
+const reinitialise = anytime("REIN", nothing, { inClear: true }, () =>
+  answer(reply.greeting("Ready for a new user."), {
+    ...LOGGED_OUT,
+    protection: INITIAL_STATE.protection,
+  }),
+);
+
+const quit = anytime("QUIT", anything, { inClear: true }, () => ({
+  kind: "close",
+  reply: reply.goodbye("Goodbye."),
+}));
+
+export const ACCESS_COMMANDS: readonly Command[] = [user, pass, account, reinitialise, quit];

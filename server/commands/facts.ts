@@ -1,0 +1,74 @@
+/** Facts of single entries: SIZE, MDTM, MFMT, MLST (RFC 3659, draft-somers-ftp-mfxx). */
+import type { Right } from "#contract";
+import { formatFacts, formatFactsLine, type Permitted } from "../protocol/listings.ts";
+import { reply } from "../protocol/replies.ts";
+import { formatTimeValue, parseTimeValue } from "../protocol/times.ts";
+import { optionalPath, path, wordAndPath } from "./arguments.ts";
+import { answer, loggedIn, type Command } from "./command.ts";
+
+const size = loggedIn(
+  "SIZE",
+  path,
+  { right: "list", keeps: ["restart"], features: () => ["SIZE"] },
+  async ({ principal, state }, target) => {
+    // The size in ASCII is that of the converted file, known only by reading all of it.
+    if (state.type === "ascii") {
+      return answer(reply.fileUnavailable("SIZE needs TYPE I."));
+    }
+    const entry = await principal.storage.entry(target);
+    return entry.kind === "file"
+      ? answer(reply.fileStatus(String(entry.sizeBytes)))
+      : answer(reply.fileUnavailable("Not a regular file."));
+  },
+);
+
+const modified = loggedIn(
+  "MDTM",
+  path,
+  { right: "list", keeps: ["restart"], features: () => ["MDTM"] },
+  async ({ principal }, target) => {
+    const entry = await principal.storage.entry(target);
+    return answer(reply.fileStatus(formatTimeValue(entry.modifiedMs)));
+  },
+);
+
+const setModified = loggedIn(
+  "MFMT",
+  wordAndPath("<YYYYMMDDHHMMSS> <path>", "Needs YYYYMMDDHHMMSS and a path.", parseTimeValue),
+  { right: "overwrite", features: () => ["MFMT"] },
+  async ({ principal }, { first: modifiedMs, path: target }) => {
+    await principal.storage.setModified(target, modifiedMs);
+    return answer(reply.fileStatus(`Modify=${formatTimeValue(modifiedMs)}; ${target}`));
+  },
+);
+
+/** The rights in the form that the fact `perm` is made of. */
+export function permittedBy(rights: ReadonlySet<Right>): Permitted {
+  return {
+    list: rights.has("list"),
+    read: rights.has("read"),
+    create: rights.has("create"),
+    overwrite: rights.has("overwrite"),
+    append: rights.has("append"),
+    rename: rights.has("rename"),
+    delete: rights.has("delete"),
+    makeDirectory: rights.has("makeDirectory"),
+  };
+}
+
+const machineEntry = loggedIn(
+  "MLST",
+  optionalPath,
+  {
+    right: "list",
+    features: ({ state }) => [`MLST ${formatFacts(state.facts, "selected")}`],
+  },
+  async ({ principal, state }, target = state.folder) => {
+    const entry = await principal.storage.entry(target);
+    const permitted = permittedBy(principal.rights);
+    const line = formatFactsLine(entry, state.facts, permitted, target);
+    return answer(reply.completed("Listing", ` ${line}`, "End"));
+  },
+);
+
+export const FACT_COMMANDS: readonly Command[] = [size, modified, setModified, machineEntry];

@@ -1,0 +1,153 @@
+/** Files: RETR, STOR, APPE, STOU, DELE, RNFR, RNTO. */
+import type { Right } from "#contract";
+import { joinPath, nameOf } from "../protocol/paths.ts";
+import { reply, type Reply } from "../protocol/replies.ts";
+import type { Outcome } from "../session/outcomes.ts";
+import type { SessionState } from "../session/state.ts";
+import { StorageError, type Entry, type Storage, type WriteMode } from "../storage/storage.ts";
+import { optionalPath, path } from "./arguments.ts";
+import { answer, loggedIn, type Command, type LoggedInContext } from "./command.ts";
+
+const DENIED = reply.fileUnavailable("Permission denied.");
+
+/** The entry at `path`, or undefined when nothing is there. */
+async function findEntry(storage: Storage, target: string): Promise<Entry | undefined> {
+  try {
+    return await storage.entry(target);
+  } catch (error) {
+    if (error instanceof StorageError && error.kind === "notFound") return undefined;
+    throw error;
+  }
+}
+
+function restartOffset({ pending }: SessionState): number {
+  return pending.kind === "restart" ? pending.offset : 0;
+}
+
+/** Offsets count bytes of the file; in ASCII, bytes on the wire are others. */
+function checkRestart(state: SessionState): Reply | undefined {
+  return state.type === "ascii" && restartOffset(state) > 0
+    ? reply.typeMismatch("A restart needs TYPE I.")
+    : undefined;
+}
+
+const retrieve = loggedIn(
+  "RETR",
+  path,
+  { right: "read", transfers: true },
+  async ({ principal, state }, source) => {
+    const refusal = checkRestart(state);
+    if (refusal !== undefined) return answer(refusal);
+    const handle = await principal.storage.openRead(source);
+    const offset = restartOffset(state);
+    if (offset > handle.sizeBytes) {
+      await handle[Symbol.asyncDispose]();
+      throw new StorageError("offsetBeyondEnd");
+    }
+    const size = state.type === "image" ? ` (${String(handle.sizeBytes)} bytes)` : "";
+    return {
+      kind: "transfer",
+      plan: {
+        direction: "send",
+        opening: `Sending ${nameOf(source)}${size}.`,
+        path: source,
+        source: handle,
+        offset,
+        ascii: state.type === "ascii",
+      },
+    };
+  },
+);
+
+/** Which right an upload needs, by what it meets. */
+function rightToWrite(existing: Entry | undefined, mode: WriteMode): Right {
+  if (mode.kind === "unique" || existing === undefined) return "create";
+  if (mode.kind === "append") return "append";
+  return mode.kind === "resume" && mode.offset === existing.sizeBytes ? "append" : "overwrite";
+}
+
+async function receive(
+  { principal, state }: LoggedInContext,
+  target: string,
+  mode: WriteMode,
+): Promise<Outcome> {
+  const refusal = checkRestart(state);
+  if (refusal !== undefined) return answer(refusal);
+  const { storage, rights } = principal;
+  const existing = mode.kind === "unique" ? undefined : await findEntry(storage, target);
+  const needed = rightToWrite(existing, mode);
+  // Who may append may do so with REST at the end, too; who may overwrite may do both.
+  if (!rights.has(needed) && !(needed === "append" && rights.has("overwrite"))) {
+    return answer(DENIED);
+  }
+  const handle = await storage.openWrite(target, mode);
+  return {
+    kind: "transfer",
+    plan: {
+      direction: "receive",
+      opening: mode.kind === "unique" ? "Ready to receive." : `Receiving ${nameOf(target)}.`,
+      path: target,
+      target: handle,
+      ascii: state.type === "ascii",
+      announceName: mode.kind === "unique",
+    },
+  };
+}
+
+const store = loggedIn("STOR", path, { transfers: true }, (context, target) => {
+  const offset = restartOffset(context.state);
+  return receive(context, target, offset > 0 ? { kind: "resume", offset } : { kind: "replace" });
+});
+
+const append = loggedIn("APPE", path, { transfers: true }, (context, target) =>
+  restartOffset(context.state) > 0
+    ? answer(reply.badSequence("APPE begins at the end; use REST with STOR."))
+    : receive(context, target, { kind: "append" }),
+);
+
+/** Name that STOU begins with when the client gives none. */
+const UNIQUE_NAME = "upload";
+
+const storeUnique = loggedIn(
+  "STOU",
+  optionalPath,
+  { right: "create", transfers: true },
+  (context, target) =>
+    receive(context, target ?? joinPath(context.state.folder, UNIQUE_NAME), { kind: "unique" }),
+);
+
+const remove = loggedIn("DELE", path, { right: "delete" }, async ({ principal }, target) => {
+  await principal.storage.removeFile(target);
+  return answer(reply.completed("File removed."));
+});
+
+const renameFrom = loggedIn("RNFR", path, { right: "rename" }, async ({ principal }, from) => {
+  if (from === "/") return answer(reply.fileUnavailable("The root cannot be renamed."));
+  await principal.storage.entry(from);
+  return answer(reply.pending("Now RNTO."), { pending: { kind: "rename", from } });
+});
+
+const renameTo = loggedIn(
+  "RNTO",
+  path,
+  { right: "rename", needs: "rename" },
+  async ({ principal, state }, to) => {
+    if (state.pending.kind !== "rename") return answer(reply.badSequence("Use RNFR first."));
+    const { from } = state.pending;
+    const { storage, rights } = principal;
+    const replaces = from !== to && (await findEntry(storage, to)) !== undefined;
+    if (replaces && !rights.has("overwrite")) return answer(DENIED);
+    await storage.rename(from, to);
+    return answer(reply.completed("Renamed."));
+  },
+);
+
+export const FILE_COMMANDS: readonly Command[] = [
+  retrieve,
+  store,
+  append,
+  storeUnique,
+  remove,
+  renameFrom,
+  renameTo,
+];

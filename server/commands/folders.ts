@@ -1,0 +1,50 @@
+/** Folders: CWD, CDUP, PWD, MKD, RMD, and their X-forms (RFC 775). */
+import { parentOf, quotePath } from "../protocol/paths.ts";
+import { reply } from "../protocol/replies.ts";
+import type { Outcome } from "../session/outcomes.ts";
+import { nothing, path } from "./arguments.ts";
+import { answer, loggedIn, type Command, type LoggedInContext } from "./command.ts";
+
+async function changeFolder({ principal }: LoggedInContext, folder: string): Promise<Outcome> {
+  const entry = await principal.storage.entry(folder);
+  return entry.kind === "directory"
+    ? answer(reply.completed(`Current folder is ${quotePath(folder)}.`), { folder })
+    : answer(reply.fileUnavailable("Not a folder."));
+}
+
+const change = (verb: string): Command =>
+  loggedIn(verb, path, { features: () => (verb === "CWD" ? ["TVFS"] : []) }, changeFolder);
+
+const changeUp = (verb: string): Command =>
+  loggedIn(verb, nothing, {}, (context) => changeFolder(context, parentOf(context.state.folder)));
+
+const printFolder = (verb: string): Command =>
+  loggedIn(verb, nothing, { keeps: ["restart"] }, ({ state }) =>
+    answer(reply.pathname(`${quotePath(state.folder)} is the current folder.`)),
+  );
+
+const make = (verb: string): Command =>
+  loggedIn(verb, path, { right: "makeDirectory" }, async ({ principal }, folder) => {
+    await principal.storage.makeDirectory(folder);
+    return answer(reply.pathname(`${quotePath(folder)} created.`));
+  });
+
+const remove = (verb: string): Command =>
+  loggedIn(verb, path, { right: "delete" }, async ({ principal }, folder) => {
+    if (folder === "/") return answer(reply.fileUnavailable("The root cannot be removed."));
+    await principal.storage.removeDirectory(folder);
+    return answer(reply.completed("Folder removed."));
+  });
+
+export const FOLDER_COMMANDS: readonly Command[] = [
+  change("CWD"),
+  change("XCWD"),
+  changeUp("CDUP"),
+  changeUp("XCUP"),
+  printFolder("PWD"),
+  printFolder("XPWD"),
+  make("MKD"),
+  make("XMKD"),
+  remove("RMD"),
+  remove("XRMD"),
+];

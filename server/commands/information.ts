@@ -1,0 +1,60 @@
+/** What the server says of itself: FEAT, HELP, SYST, NOOP; and ABOR. */
+import { reply } from "../protocol/replies.ts";
+import { NO_DATA } from "../session/state.ts";
+import { anything, nothing } from "./arguments.ts";
+import { answer, anytime, type Command } from "./command.ts";
+
+const VERBS_PER_LINE = 8;
+
+/** FEAT and HELP derive from the table, which is not complete before they are in it. */
+export function createInformationCommands(
+  table: () => ReadonlyMap<string, Command>,
+): readonly Command[] {
+  const features = anytime("FEAT", nothing, { inClear: true }, (context) => {
+    const lines = [...table().values()].flatMap((command) => command.features(context));
+    return answer(reply.systemStatus("Features:", ...lines.map((line) => ` ${line}`), "End"));
+  });
+
+  const help = anytime(
+    "HELP",
+    { ...anything, syntax: "[<command>]" },
+    { inClear: true, keeps: ["restart"] },
+    (_context, argument) => {
+      if (argument !== undefined) {
+        const command = table().get(argument.trim().toUpperCase());
+        return answer(
+          command === undefined
+            ? reply.notImplemented("Unknown command.")
+            : reply.help(`Syntax: ${command.verb} ${command.syntax}`.trimEnd()),
+        );
+      }
+      const verbs = [...table().keys()].filter((verb) => !verb.includes(" ")).toSorted();
+      const lines: string[] = [];
+      for (let index = 0; index < verbs.length; index += VERBS_PER_LINE) {
+        lines.push(` ${verbs.slice(index, index + VERBS_PER_LINE).join(" ")}`);
+      }
+      return answer(reply.help("Commands:", ...lines, "HELP with a command gives its syntax."));
+    },
+  );
+
+  return [features, help, system, noOperation, abort];
+}
+
+const system = anytime("SYST", nothing, { inClear: true, keeps: ["restart"] }, () =>
+  answer(reply.systemType("UNIX Type: L8")),
+);
+
+const noOperation = anytime(
+  "NOOP",
+  nothing,
+  { inClear: true, keeps: ["restart"], duringTransfer: "answer" },
+  () => answer(reply.ok("OK.")),
+);
+
+/**
+ * The session has ended a running transfer, and answered it with 426, before this runs; what is
+ * left is to give back a data connection that was only prepared (RFC 959 section 4.1.3).
+ */
+const abort = anytime("ABOR", nothing, { inClear: true, duringTransfer: "abort" }, () =>
+  answer(reply.transferComplete("Nothing is being transferred now."), { data: NO_DATA }),
+);

@@ -1,0 +1,166 @@
+/** Listings: LIST, NLST, MLSD over a data connection, STAT over the control connection. */
+import { formatFactsLine, formatUnixLine } from "../protocol/listings.ts";
+import { nameOf, parentOf } from "../protocol/paths.ts";
+import { isPattern, matchesPattern, parseListArgument } from "../protocol/patterns.ts";
+import { reply } from "../protocol/replies.ts";
+import type { Outcome } from "../session/outcomes.ts";
+import { StorageError, type Entry, type Storage } from "../storage/storage.ts";
+import { anything, optionalPath, toPath } from "./arguments.ts";
+import { answer, loggedIn, type Command, type LoggedInContext } from "./command.ts";
+import { permittedBy } from "./facts.ts";
+import { describeStatus } from "./status.ts";
+
+/** What a listing shows. `prefix` leads from the current folder to the names, as the client put it. */
+interface Selection {
+  readonly path: string;
+  readonly entries: AsyncIterable<readonly Entry[]>;
+  readonly kind: "folder" | "file" | "pattern";
+  readonly prefix: string;
+}
+
+/**
+ * Finds what the argument of LIST, NLST or STAT means: a folder, a file, or a pattern in the last
+ * name when nothing is called exactly that.
+ *
+ * @throws StorageError
+ */
+async function select(
+  storage: Storage,
+  path: string,
+  asWritten: string | undefined,
+): Promise<Selection> {
+  const pattern = nameOf(path);
+  try {
+    const entry = await storage.entry(path);
+    return entry.kind === "directory"
+      ? { path, entries: storage.list(path), kind: "folder", prefix: folderPrefix(asWritten) }
+      : { path, entries: single(entry), kind: "file", prefix: parentPrefix(asWritten) };
+  } catch (error) {
+    const missing = error instanceof StorageError && error.kind === "notFound";
+    if (!missing || !isPattern(pattern)) throw error;
+  }
+  const folder = parentOf(path);
+  const holder = await storage.entry(folder);
+  if (holder.kind !== "directory") throw new StorageError("notADirectory");
+  const entries = matching(storage.list(folder), pattern);
+  return { path: folder, entries, kind: "pattern", prefix: parentPrefix(asWritten) };
+}
+
+/** `NLST folder` answers `folder/name`: names that can be given back (RFC 1123, 4.1.2.7). */
+function folderPrefix(asWritten: string | undefined): string {
+  if (asWritten === undefined || asWritten === "." || asWritten === "./") return "";
+  return asWritten.endsWith("/") ? asWritten : `${asWritten}/`;
+}
+
+function parentPrefix(asWritten: string | undefined): string {
+  return asWritten === undefined ? "" : asWritten.slice(0, asWritten.lastIndexOf("/") + 1);
+}
+
+async function* single(entry: Entry): AsyncIterable<readonly Entry[]> {
+  yield await Promise.resolve([entry]);
+}
+
+async function* matching(
+  batches: AsyncIterable<readonly Entry[]>,
+  pattern: string,
+): AsyncIterable<readonly Entry[]> {
+  for await (const batch of batches) {
+    yield batch.filter(({ name }) => matchesPattern(pattern, name));
+  }
+}
+
+/** One chunk per batch, so that memory does not grow with the folder. */
+async function* toChunks(
+  batches: AsyncIterable<readonly Entry[]>,
+  format: (entry: Entry) => string,
+): AsyncIterable<Uint8Array> {
+  for await (const batch of batches) {
+    const text = batch.map((entry) => `${format(entry)}\r\n`).join("");
+    if (text !== "") yield Buffer.from(text);
+  }
+}
+
+function listPlan(
+  path: string,
+  batches: AsyncIterable<readonly Entry[]>,
+  format: (entry: Entry) => string,
+): Outcome {
+  const chunks = toChunks(batches, format);
+  return { kind: "transfer", plan: { direction: "list", opening: "Listing.", path, chunks } };
+}
+
+/** LIST and NLST: options are tolerated, everything is shown with and without them. */
+const list = (verb: "LIST" | "NLST"): Command =>
+  loggedIn(
+    verb,
+    { ...anything, syntax: "[<options>] [<path>]" },
+    { right: "list", transfers: true },
+    async ({ principal, state, nowMs }, argument) => {
+      const { path: asWritten } = parseListArgument(argument);
+      const path = toPath(asWritten ?? ".", state);
+      if (!path.ok) return answer(path.reply);
+      const selection = await select(principal.storage, path.value, asWritten);
+      const format =
+        verb === "LIST"
+          ? (entry: Entry) => formatUnixLine(entry, nowMs)
+          : (entry: Entry) => selection.prefix + entry.name;
+      return listPlan(selection.path, selection.entries, format);
+    },
+  );
+
+const machineList = loggedIn(
+  "MLSD",
+  optionalPath,
+  { right: "list", transfers: true },
+  async ({ principal, state }, path = state.folder) => {
+    const entry = await principal.storage.entry(path);
+    // RFC 3659 section 7.2.1: 501 when the path is no folder.
+    if (entry.kind !== "directory") return answer(reply.syntaxError("Not a folder; use MLST."));
+    const permitted = permittedBy(principal.rights);
+    return listPlan(path, principal.storage.list(path), (each) =>
+      formatFactsLine(each, state.facts, permitted),
+    );
+  },
+);
+
+async function statusOfPath(
+  { principal, state, nowMs }: LoggedInContext,
+  argument: string,
+): Promise<Outcome> {
+  if (!principal.rights.has("list")) return answer(reply.fileUnavailable("Permission denied."));
+  const { path: asWritten = "." } = parseListArgument(argument);
+  const path = toPath(asWritten, state);
+  if (!path.ok) return answer(path.reply);
+  const { entries, kind } = await select(principal.storage, path.value, asWritten);
+  return {
+    kind: "streamedReply",
+    code: (kind === "file" ? reply.fileStatus("") : reply.directoryStatus("")).code,
+    first: `Status of ${path.value}`,
+    lines: toLines(entries, (entry) => formatUnixLine(entry, nowMs)),
+    last: "End of status.",
+  };
+}
+
+async function* toLines(
+  batches: AsyncIterable<readonly Entry[]>,
+  format: (entry: Entry) => string,
+): AsyncIterable<string> {
+  for await (const batch of batches) yield* batch.map(format);
+}
+
+const status = loggedIn(
+  "STAT",
+  { ...anything, syntax: "[<path>]" },
+  { duringTransfer: "answer", keeps: ["restart"] },
+  (context, argument) =>
+    argument === undefined
+      ? answer(describeStatus(context, context.principal))
+      : statusOfPath(context, argument),
+);
+
+export const LISTING_COMMANDS: readonly Command[] = [
+  list("LIST"),
+  list("NLST"),
+  machineList,
+  status,
+];

@@ -1,0 +1,39 @@
+/** OPTS and CLNT: what clients tell about themselves and what they prefer (RFC 2389, RFC 3659). */
+import { formatFacts, parseFacts } from "../protocol/listings.ts";
+import { reply } from "../protocol/replies.ts";
+import { anything, text } from "./arguments.ts";
+import { answer, anytime, type Command } from "./command.ts";
+
+const utf8 = anytime(
+  "OPTS UTF8",
+  { ...anything, syntax: "ON" },
+  { inClear: true, features: () => ["UTF8"] },
+  (_context, argument) => {
+    const wish = (argument ?? "ON").trim().toUpperCase();
+    if (wish === "ON" || wish === "NLST") return answer(reply.ok("Names are UTF-8."));
+    return wish === "OFF"
+      ? answer(reply.parameterNotImplemented("Names are always UTF-8."))
+      : answer(reply.syntaxError("Use OPTS UTF8 ON."));
+  },
+);
+
+const facts = anytime(
+  "OPTS MLST",
+  { ...anything, syntax: "[<fact>;…]" },
+  { inClear: true },
+  (_context, argument) => {
+    const chosen = parseFacts(argument ?? "");
+    const listed = formatFacts(chosen, "none");
+    return answer(reply.ok(`MLST OPTS${listed === "" ? "" : ` ${listed}`}`), { facts: chosen });
+  },
+);
+
+const unknownOption = anytime("OPTS", anything, { inClear: true }, () =>
+  answer(reply.syntaxError("Unknown option; known are UTF8 and MLST.")),
+);
+
+const client = anytime("CLNT", text("name"), { inClear: true, features: () => ["CLNT"] }, () =>
+  answer(reply.ok("Noted.")),
+);
+
+export const OPTION_COMMANDS: readonly Command[] = [utf8, facts, unknownOption, client];

@@ -1,0 +1,77 @@
+/** SITE: what this server has beyond the RFCs. */
+import { parseMode } from "../protocol/parameters.ts";
+import { reply } from "../protocol/replies.ts";
+import { parseTimeValue } from "../protocol/times.ts";
+import { anything, nothing, toPath } from "./arguments.ts";
+import { answer, anytime, loggedIn, type ArgumentKind, type Command } from "./command.ts";
+
+const modeAndPath: ArgumentKind<{ readonly mode: number; readonly path: string }> = {
+  syntax: "<octal mode> <path>",
+  parse: (argument, state) => {
+    const parsed = parseMode(argument ?? "");
+    if (parsed === undefined) {
+      return { ok: false, reply: reply.syntaxError("Needs a mode such as 644 and a path.") };
+    }
+    const path = toPath(parsed.path, state);
+    return path.ok ? { ok: true, value: { mode: parsed.mode, path: path.value } } : path;
+  },
+};
+
+const changeMode = loggedIn(
+  "SITE CHMOD",
+  modeAndPath,
+  { right: "overwrite" },
+  async ({ principal }, { mode, path }) => {
+    await principal.storage.setMode(path, mode);
+    return answer(reply.ok("Mode changed."));
+  },
+);
+
+/**
+ * Two forms are in use: `YYYYMMDDHHMM[SS] path`, and `path accessed modified created UTC` with
+ * times of the first form.
+ */
+const timesAndPath: ArgumentKind<{ readonly modifiedMs: number; readonly path: string }> = {
+  syntax: "<YYYYMMDDHHMM[SS]> <path>",
+  parse: (argument, state) => {
+    const short = /^(\d{12}(?:\d{2})?) (.+)$/su.exec(argument ?? "");
+    const long = /^(.+) \d{12,14} (\d{12}(?:\d{2})?) \d{12,14} UTC$/su.exec(argument ?? "");
+    const [time, name] = long === null ? [short?.[1], short?.[2]] : [long[2], long[1]];
+    const modifiedMs = time === undefined ? undefined : parseTimeValue(time.padEnd(14, "0"));
+    if (modifiedMs === undefined || name === undefined) {
+      return { ok: false, reply: reply.syntaxError("Needs YYYYMMDDHHMM[SS] and a path.") };
+    }
+    const path = toPath(name, state);
+    return path.ok ? { ok: true, value: { modifiedMs, path: path.value } } : path;
+  },
+};
+
+const changeTime = loggedIn(
+  "SITE UTIME",
+  timesAndPath,
+  { right: "overwrite" },
+  async ({ principal }, { modifiedMs, path }) => {
+    await principal.storage.setModified(path, modifiedMs);
+    return answer(reply.ok("Time changed."));
+  },
+);
+
+const help = anytime("SITE HELP", nothing, {}, () =>
+  answer(
+    reply.help(
+      "SITE commands",
+      ...SITE_COMMANDS.map(({ verb, syntax }) => ` ${verb} ${syntax}`.trimEnd()),
+      "End of help",
+    ),
+  ),
+);
+
+const unknown = anytime("SITE", { ...anything, syntax: "<command>" }, {}, (_context, argument) =>
+  answer(
+    argument === undefined
+      ? reply.syntaxError("Needs a command; see SITE HELP.")
+      : reply.parameterNotImplemented("Unknown SITE command; see SITE HELP."),
+  ),
+);
+
+export const SITE_COMMANDS: readonly Command[] = [help, changeMode, changeTime, unknown];

@@ -1,0 +1,56 @@
+/** The one table of commands: verb → rules, argument, handler. */
+import type { ParsedCommand } from "../protocol/commands.ts";
+import { reply, type Reply } from "../protocol/replies.ts";
+import { ACCESS_COMMANDS } from "./access.ts";
+import type { Command } from "./command.ts";
+import { DATA_CONNECTION_COMMANDS } from "./data-connections.ts";
+import { FACT_COMMANDS } from "./facts.ts";
+import { FILE_COMMANDS } from "./files.ts";
+import { FOLDER_COMMANDS } from "./folders.ts";
+import { createInformationCommands } from "./information.ts";
+import { LISTING_COMMANDS } from "./listings.ts";
+import { OPTION_COMMANDS } from "./options.ts";
+import { SECURITY_COMMANDS } from "./security.ts";
+import { SITE_COMMANDS } from "./site.ts";
+import { TRANSFER_PARAMETER_COMMANDS } from "./transfer-parameters.ts";
+
+export const COMMANDS: ReadonlyMap<string, Command> = new Map(
+  [
+    ...ACCESS_COMMANDS,
+    ...SECURITY_COMMANDS,
+    ...TRANSFER_PARAMETER_COMMANDS,
+    ...DATA_CONNECTION_COMMANDS,
+    ...FOLDER_COMMANDS,
+    ...FILE_COMMANDS,
+    ...FACT_COMMANDS,
+    ...LISTING_COMMANDS,
+    ...OPTION_COMMANDS,
+    ...SITE_COMMANDS,
+    ...createInformationCommands(() => COMMANDS),
+  ].map((command) => [command.verb, command]),
+);
+
+/** Commands that RFCs know and this server does not; all others are unknown. */
+const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
+  ...["SMNT", "ADAT", "CONF", "ENC", "MIC", "LPRT", "LPSV", "LANG", "HOST", "MFCT", "MFF"],
+  ...["XSEM", "XSEN", "XRSQ", "XRCP", "MAIL", "MLFL", "MSND", "MSOM", "MSAM", "MRSQ", "MRCP"],
+]);
+
+export type Lookup =
+  | { readonly kind: "found"; readonly command: Command; readonly argument: string | undefined }
+  | { readonly kind: "unknown"; readonly reply: Reply };
+
+/** Finds a command; `SITE CHMOD …` and `OPTS UTF8 …` are entries of their own. */
+export function findCommand({ verb, argument }: ParsedCommand): Lookup {
+  const [, word = "", rest] = /^(\S+)(?: (.*))?$/su.exec(argument ?? "") ?? [];
+  const compound = COMMANDS.get(`${verb} ${word.toUpperCase()}`);
+  if (compound !== undefined) return { kind: "found", command: compound, argument: rest };
+  const command = COMMANDS.get(verb);
+  if (command !== undefined) return { kind: "found", command, argument };
+  return {
+    kind: "unknown",
+    reply: NOT_IMPLEMENTED.has(verb)
+      ? reply.notImplemented("Command not implemented.")
+      : reply.unknownCommand("Unknown command."),
+  };
+}

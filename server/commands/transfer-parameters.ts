@@ -1,0 +1,71 @@
+/** How transfers run: TYPE, MODE, STRU, REST, ALLO. */
+import { parseAllocation, parseByteCount, parseType } from "../protocol/parameters.ts";
+import { reply, type Reply } from "../protocol/replies.ts";
+import { text, value } from "./arguments.ts";
+import { answer, loggedIn, type Command } from "./command.ts";
+
+const type = loggedIn("TYPE", text("type"), { keeps: ["restart"] }, (_context, argument) => {
+  const parsed = parseType(argument);
+  switch (parsed.kind) {
+    case "type":
+      return answer(reply.ok(parsed.type === "ascii" ? "Type is ASCII." : "Type is image."), {
+        type: parsed.type,
+      });
+    case "unsupported":
+      return answer(reply.parameterNotImplemented("Use TYPE A or TYPE I."));
+    case "malformed":
+      return answer(reply.syntaxError("Unknown type; use TYPE A or TYPE I."));
+  }
+});
+
+/** A letter out of those that RFC 959 knows, of which one is served. */
+function choose(argument: string, served: string, known: string, name: string): Reply {
+  const letter = argument.trim().toUpperCase();
+  if (letter === served) return reply.ok(`${name} is ${served}.`);
+  return letter.length === 1 && known.includes(letter)
+    ? reply.parameterNotImplemented(`Only ${name} ${served} is available.`)
+    : reply.syntaxError(`Unknown ${name}; use ${served}.`);
+}
+
+const mode = loggedIn("MODE", text("mode"), { keeps: ["restart"] }, (_context, argument) =>
+  answer(choose(argument, "S", "BCZ", "Mode")),
+);
+
+const structure = loggedIn(
+  "STRU",
+  text("structure"),
+  { keeps: ["restart"] },
+  (_context, argument) => answer(choose(argument, "F", "RP", "Structure")),
+);
+
+const restart = loggedIn(
+  "REST",
+  value("<offset>", "Needs an offset in bytes.", parseByteCount),
+  { features: () => ["REST STREAM"] },
+  (_context, offset) =>
+    answer(reply.pending(`Restarting at ${String(offset)}.`), {
+      pending: { kind: "restart", offset },
+    }),
+);
+
+const allocate = loggedIn(
+  "ALLO",
+  value("<bytes>", "Needs a number of bytes.", parseAllocation),
+  { keeps: ["restart"] },
+  async ({ principal, state }, bytes) => {
+    const free = await principal.storage.freeBytes(state.folder);
+    return answer(
+      free !== undefined && bytes > free
+        ? reply.noSpace("Not enough space for that.")
+        : reply.ok("There is enough space."),
+    );
+  },
+);
+
+export const TRANSFER_PARAMETER_COMMANDS: readonly Command[] = [
+  type,
+  mode,
+  structure,
+  restart,
+  allocate,
+];

@@ -1,0 +1,157 @@
+/**
+ * The socket side of a control connection: bytes in, lines out; text in, bytes out. It decides
+ * nothing. Reading stops while too much lies unread, so memory does not grow with what a client
+ * sends; whoever writes waits for `drained`, so it does not grow with what a client leaves unread.
+ */
+import type { Socket } from "node:net";
+import { unmapAddress } from "../protocol/addresses.ts";
+import { LineReader, type LineEvent } from "../protocol/lines.ts";
+import { secureServerSocket } from "../tls/secure-socket.ts";
+import type { TlsChannel } from "../tls/contexts.ts";
+import { LIMITS } from "./limits.ts";
+
+/** Who is told what happens on the connection. */
+export interface ConnectionOwner {
+  /** Bytes arrived: `next` may have something. */
+  onInput(): void;
+  /** The client has sent its last byte. */
+  onEnd(): void;
+  /** The connection is gone; nothing follows. */
+  onClosed(): void;
+}
+
+export class ControlConnection {
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  readonly #reader = new LineReader();
+  #paused = false;
+  #ended = false;
+
+  constructor(socket: Socket, owner: ConnectionOwner) {
+    this.peerAddress = unmapAddress(socket.remoteAddress ?? "");
+    this.peerPort = socket.remotePort ?? 0;
+    this.localAddress = unmapAddress(socket.localAddress ?? "");
+    this.localPort = socket.localPort ?? 0;
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#attach();
+  }
+
+  /** The client has closed its side. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Something was received that no command was made of yet. */
+  get hasUnread(): boolean {
+    return this.#reader.bufferedBytes > 0 || this.#socket.readableLength > 0;
+  }
+
+  /** The client does not take our replies as fast as they are made. */
+  get congested(): boolean {
+    return !this.#socket.destroyed && this.#socket.writableLength > LIMITS.unsentBytes;
+  }
+
+  /** The next line, or undefined until more arrives. */
+  next(): LineEvent | undefined {
+    const event = this.#reader.next();
+    if (this.#paused && this.#reader.bufferedBytes <= LIMITS.unreadBytes) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+    return event;
+  }
+
+  write(data: string | Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(data);
+  }
+
+  /** Resolves when the client has taken what was written, or is gone. */
+  async drained(): Promise<void> {
+    const socket = this.#socket;
+    if (!this.congested) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        socket.off("drain", done).off("close", done);
+        resolve();
+      };
+      socket.on("drain", done).on("close", done);
+    });
+  }
+
+  /**
+   * Writes `text` in the clear, then performs the TLS handshake.
+   *
+   * @throws TlsHandshakeError; the connection is closed then.
+   */
+  async secure(text: string, channel: TlsChannel, signal: AbortSignal): Promise<void> {
+    const socket = this.#socket;
+    this.#detach();
+    socket.pause();
+    if (text !== "") {
+      await new Promise<void>((resolve) => {
+        socket.write(text, () => resolve());
+      });
+    }
+    try {
+      this.#socket = await secureServerSocket(socket, channel, { signal });
+    } catch (error) {
+      this.#owner.onClosed();
+      throw error;
+    }
+    this.#attach();
+  }
+
+  /** Writes the last reply and closes our side; what the client still sends is thrown away. */
+  end(text: string): void {
+    const socket = this.#socket;
+    socket.off("data", this.#onData);
+    if (socket.writable) socket.end(text);
+    socket.resume();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #attach(): void {
+    this.#socket
+      .on("data", this.#onData)
+      .on("end", this.#onEnd)
+      .on("close", this.#onClose)
+      .on("error", ignore);
+  }
+
+  #detach(): void {
+    this.#socket
+      .off("data", this.#onData)
+      .off("end", this.#onEnd)
+      .off("close", this.#onClose)
+      .off("error", ignore);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#reader.push(chunk);
+    if (!this.#paused && this.#reader.bufferedBytes > LIMITS.unreadBytes) {
+      this.#paused = true;
+      this.#socket.pause();
+    }
+    this.#owner.onInput();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    this.#owner.onEnd();
+  };
+
+  readonly #onClose = (): void => this.#owner.onClosed();
+}
+
+/** An error is followed by `close`, which says all that matters here. */
+function ignore(): void {
+  return;
+}

@@ -1,0 +1,74 @@
+/**
+ * From a command line to an outcome: look up, renew the login, pass the gate, read the argument,
+ * run. Knows no sockets; expected failures of storage become replies here.
+ */
+import type { CommandContext, Command } from "../commands/command.ts";
+import { findCommand } from "../commands/table.ts";
+import type { ParsedCommand } from "../protocol/commands.ts";
+import { reply } from "../protocol/replies.ts";
+import { StorageError } from "../storage/storage.ts";
+import { storageReply } from "./failures.ts";
+import { checkGate } from "./gate.ts";
+import type { Outcome } from "./outcomes.ts";
+import { renewPrincipal, type Principal } from "./principal.ts";
+import { NOTHING_PENDING, type SessionState, type StateChange } from "./state.ts";
+
+/** An outcome, and the changes of state that come with any command before those of its own. */
+export interface Dispatched {
+  readonly outcome: Outcome;
+  readonly change: StateChange;
+}
+
+/** @throws whatever is no expected failure: a bug. */
+export async function dispatch(
+  parsed: ParsedCommand,
+  context: CommandContext,
+): Promise<Dispatched> {
+  const renewed = renewLogin(context.state, context);
+  if (renewed === undefined) {
+    const text = "The account was changed; please log in again.";
+    return { outcome: { kind: "close", reply: reply.serviceClosing(text) }, change: {} };
+  }
+  const { state, principal } = renewed;
+  const found = findCommand(parsed);
+  if (found.kind === "unknown") {
+    return {
+      outcome: { kind: "reply", reply: found.reply },
+      change: { login: state.login, pending: NOTHING_PENDING },
+    };
+  }
+  const outcome = await run(found.command, found.argument, { ...context, state }, principal);
+  const kept = found.command.keeps.includes(state.pending.kind) ? state.pending : NOTHING_PENDING;
+  return { outcome, change: { login: state.login, pending: kept } };
+}
+
+async function run(
+  command: Command,
+  argument: string | undefined,
+  context: CommandContext,
+  principal: Principal | undefined,
+): Promise<Outcome> {
+  const refusal = checkGate(command, context.state, context.view.settings.tls);
+  if (refusal !== undefined) return { kind: "reply", reply: refusal };
+  const prepared = command.prepare(argument, context.state);
+  if (!prepared.ok) return { kind: "reply", reply: prepared.reply };
+  try {
+    return await prepared.value.run(context, principal);
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    return { kind: "reply", reply: storageReply(error.kind), reason: error.kind };
+  }
+}
+
+/** The state with the rights of now, or undefined when the login no longer holds. */
+function renewLogin(
+  state: SessionState,
+  { view }: CommandContext,
+): { readonly state: SessionState; readonly principal: Principal | undefined } | undefined {
+  if (state.login.kind !== "loggedIn") return { state, principal: undefined };
+  const principal = renewPrincipal(state.login.principal, view);
+  if (principal === undefined) return undefined;
+  return principal === state.login.principal
+    ? { state, principal }
+    : { state: { ...state, login: { kind: "loggedIn", principal } }, principal };
+}

@@ -1,0 +1,83 @@
+/**
+ * The gate: whether a command may run in the state that the session is in. Pure; every rule that
+ * holds for several commands is checked here, from the rules that the command table carries.
+ */
+import type { ServerSettings } from "#contract";
+import type { CommandRules } from "../commands/command.ts";
+import { reply, type Reply } from "../protocol/replies.ts";
+import type { Pending, SessionState } from "./state.ts";
+
+export type TlsPolicy = Pick<ServerSettings["tls"], "controlPolicy" | "dataPolicy">;
+
+/** The reply that refuses the command, or undefined when it may run. */
+export function checkGate(
+  rules: CommandRules,
+  state: SessionState,
+  policy: TlsPolicy,
+): Reply | undefined {
+  return (
+    checkControl(rules, state, policy) ??
+    checkLogin(rules, state) ??
+    checkSequence(rules, state) ??
+    checkRight(rules, state) ??
+    checkData(rules, state, policy)
+  );
+}
+
+function checkControl(
+  rules: CommandRules,
+  state: SessionState,
+  policy: TlsPolicy,
+): Reply | undefined {
+  return policy.controlPolicy === "require" && state.control === "clear" && !rules.inClear
+    ? reply.policyDenied("TLS is required; use AUTH TLS first.")
+    : undefined;
+}
+
+function checkLogin(rules: CommandRules, state: SessionState): Reply | undefined {
+  return rules.login === "required" && state.login.kind !== "loggedIn"
+    ? reply.notLoggedIn("Please log in with USER and PASS.")
+    : undefined;
+}
+
+const MISSING = {
+  rename: reply.badSequence("Use RNFR first."),
+  restart: reply.badSequence("Use REST first."),
+} as const satisfies Record<Exclude<Pending["kind"], "none">, Reply>;
+
+function checkSequence(rules: CommandRules, state: SessionState): Reply | undefined {
+  if (rules.needs !== undefined && state.pending.kind !== rules.needs) return MISSING[rules.needs];
+  return rules.preparesData && state.extendedPassiveOnly
+    ? reply.badSequence("Not after EPSV ALL; use EPSV.")
+    : undefined;
+}
+
+function checkRight(rules: CommandRules, state: SessionState): Reply | undefined {
+  if (rules.right === undefined || state.login.kind !== "loggedIn") return undefined;
+  return state.login.principal.rights.has(rules.right)
+    ? undefined
+    : reply.fileUnavailable("Permission denied.");
+}
+
+function checkData(rules: CommandRules, state: SessionState, policy: TlsPolicy): Reply | undefined {
+  if (!rules.transfers) return undefined;
+  const { level } = state.protection;
+  if (policy.dataPolicy === "require" && level === "clear") {
+    return reply.protectionMismatch("TLS is required on data connections; use PROT P.");
+  }
+  if (policy.dataPolicy === "deny" && level === "private") {
+    return reply.protectionMismatch("TLS is not available on data connections; use PROT C.");
+  }
+  return state.data.kind === "none" ? reply.noDataConnection("Use PASV or EPSV first.") : undefined;
+}
+
+/** Whether credentials may be sent as the control connection is; anonymous ones are no secret. */
+export function checkCredentials(
+  state: SessionState,
+  policy: TlsPolicy,
+  anonymous: boolean,
+): Reply | undefined {
+  return policy.controlPolicy !== "allow" && state.control === "clear" && !anonymous
+    ? reply.policyDenied("TLS is required to log in; use AUTH TLS first.")
+    : undefined;
+}

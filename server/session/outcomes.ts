@@ -1,0 +1,70 @@
+/** What a command returns. The session alone turns it into replies on the wire. */
+import type { Reply } from "../protocol/replies.ts";
+import type { ReadHandle, StorageErrorKind, WriteHandle } from "../storage/storage.ts";
+import type { StateChange } from "./state.ts";
+
+/** What moves over a data connection. The session disposes the handles. */
+export type TransferPlan = {
+  /** Text of the reply 150. */
+  readonly opening: string;
+  /** Virtual path, for STAT and logs. */
+  readonly path: string;
+} & (
+  | {
+      readonly direction: "send";
+      readonly source: ReadHandle;
+      readonly offset: number;
+      readonly ascii: boolean;
+    }
+  | {
+      readonly direction: "receive";
+      readonly target: WriteHandle;
+      readonly ascii: boolean;
+      /** The client does not know the name (STOU): say it in the reply 226. */
+      readonly announceName: boolean;
+    }
+  | { readonly direction: "list"; readonly chunks: AsyncIterable<Uint8Array> }
+);
+
+export type Outcome =
+  | {
+      readonly kind: "reply";
+      readonly reply: Reply;
+      readonly next?: StateChange;
+      /** For the log only: what lies behind the reply. */
+      readonly reason?: string;
+    }
+  /** Reply 150, data connection, transfer, then the reply to its result. */
+  | { readonly kind: "transfer"; readonly plan: TransferPlan }
+  /** A multi-line reply that is produced while it is sent. */
+  | {
+      readonly kind: "streamedReply";
+      readonly code: number;
+      readonly first: string;
+      readonly lines: AsyncIterable<string>;
+      readonly last: string;
+    }
+  /** Reply, then the TLS handshake on the control connection. */
+  | { readonly kind: "secure"; readonly reply: Reply; readonly next: StateChange }
+  /** Reply, then close. */
+  | { readonly kind: "close"; readonly reply: Reply; readonly reason?: string };
+
+/** How a transfer ended. */
+export type TransferResult =
+  | { readonly kind: "complete"; readonly bytes: number; readonly storedName?: string }
+  | { readonly kind: "failed"; readonly failure: TransferFailure; readonly bytes: number };
+
+export type TransferFailure =
+  | { readonly kind: "noConnection" }
+  | { readonly kind: "tlsFailed" }
+  | { readonly kind: "aborted" }
+  | { readonly kind: "connectionLost" }
+  | { readonly kind: "timedOut" }
+  | { readonly kind: "storage"; readonly error: StorageErrorKind };
+
+/** A running transfer as STAT reports it. */
+export interface TransferStatus {
+  readonly direction: TransferPlan["direction"];
+  readonly path: string;
+  readonly bytes: number;
+}

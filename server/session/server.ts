@@ -1,0 +1,99 @@
+/** The FTP server: listeners, sessions and the view that all of them share. */
+import type { Socket } from "node:net";
+import type { Logger } from "../logging/logger.ts";
+import { unmapAddress } from "../protocol/addresses.ts";
+import { formatReply, reply } from "../protocol/replies.ts";
+import { ControlListeners, planListeners, type ListenerMode } from "./listeners.ts";
+import { SessionRegistry } from "./registry.ts";
+import { Session, type SessionHost } from "./session.ts";
+import type { ServerView } from "./view.ts";
+
+const TOO_MANY = formatReply(reply.serviceClosing("Too many connections; try again later."));
+
+export class FtpServer implements SessionHost {
+  readonly #logger: Logger;
+  readonly #sessions = new SessionRegistry();
+  readonly #listeners = new ControlListeners((socket, mode) => this.#accept(socket, mode));
+  #view: ServerView;
+  #draining = false;
+  #lastSession = 0;
+
+  constructor(view: ServerView, logger: Logger) {
+    this.#view = view;
+    this.#logger = logger;
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  view(): ServerView {
+    return this.#view;
+  }
+
+  /**
+   * Opens the listeners of the view.
+   *
+   * @throws ListenError
+   */
+  async listen(): Promise<void> {
+    await this.#listeners.listenOn(planListeners(this.#view.settings));
+  }
+
+  /**
+   * Puts a new view in force, listeners first: when one cannot be opened, nothing changes.
+   * Sessions see it with their next command.
+   *
+   * @throws ListenError
+   */
+  async replaceView(view: ServerView): Promise<void> {
+    await this.#listeners.listenOn(planListeners(view.settings));
+    this.#view = view;
+  }
+
+  /** Stops accepting, takes leave of all clients, resolves when the last one is gone. */
+  async drain(deadline: AbortSignal): Promise<void> {
+    this.#draining = true;
+    await this.#listeners[Symbol.asyncDispose]();
+    await this.#sessions.drain(deadline);
+  }
+
+  onSessionClosed(session: Session): void {
+    this.#sessions.remove(session);
+  }
+
+  #accept(socket: Socket, mode: ListenerMode): void {
+    const address = unmapAddress(socket.remoteAddress ?? "");
+    // A client that is gone already has no address any more.
+    if (address === "" || this.#draining) {
+      socket.destroy();
+      return;
+    }
+    if (!this.#sessions.admits(address)) {
+      this.#logger.log("warn", "tooManySessions", { peer: address });
+      socket.on("error", () => socket.destroy());
+      if (mode === "clear") socket.end(TOO_MANY, () => socket.destroy());
+      else socket.destroy();
+      return;
+    }
+    this.#keepAlive(socket);
+    const id = String(++this.#lastSession);
+    const logger = this.#logger.with({ session: id, peer: address });
+    const session = new Session(socket, this, logger);
+    this.#sessions.add(session);
+    logger.log("info", "sessionOpened", { port: socket.localPort, implicitTls: mode !== "clear" });
+    void session.start(mode);
+  }
+
+  /** Keeps the flow known to every device on the way during long transfers (see the contract). */
+  #keepAlive(socket: Socket): void {
+    const { keepalive } = this.#view.settings;
+    if (keepalive === undefined) return;
+    const { idleSeconds, intervalSeconds, count } = keepalive;
+    socket.setKeepAlive(true, idleSeconds * 1000, intervalSeconds * 1000, count);
+  }
+}

@@ -1,0 +1,92 @@
+/** What a session knows, as unions. Immutable: commands return changes, the session applies them. */
+import type { PassiveLease } from "../data/passive-ports.ts";
+import type { Endpoint } from "../protocol/addresses.ts";
+import { FACTS, type Fact } from "../protocol/listings.ts";
+import type { TransferType } from "../protocol/parameters.ts";
+import type { Principal } from "./principal.ts";
+
+export type Login =
+  | { readonly kind: "none" }
+  /** USER was given, PASS is expected. */
+  | { readonly kind: "userNamed"; readonly userName: string; readonly siteName: string }
+  | { readonly kind: "loggedIn"; readonly principal: Principal };
+
+/** How the next data connection is made. Each serves one transfer. */
+export type DataChannel =
+  | { readonly kind: "none" }
+  | { readonly kind: "passive"; readonly lease: PassiveLease }
+  | { readonly kind: "active"; readonly endpoint: Endpoint };
+
+/** What the previous command prepared for the next one. */
+export type Pending =
+  | { readonly kind: "none" }
+  | { readonly kind: "rename"; readonly from: string }
+  | { readonly kind: "restart"; readonly offset: number };
+
+export type ProtectionLevel = "clear" | "private";
+
+/** Protection of data connections (RFC 2228, RFC 4217). */
+export interface Protection {
+  /** PBSZ was given; PROT may follow. */
+  readonly sized: boolean;
+  readonly level: ProtectionLevel;
+}
+
+export interface SessionState {
+  readonly login: Login;
+  /** `private` once TLS protects the control connection. */
+  readonly control: ProtectionLevel;
+  readonly protection: Protection;
+  readonly data: DataChannel;
+  readonly pending: Pending;
+  /** EPSV ALL was given: nothing but EPSV makes data connections. */
+  readonly extendedPassiveOnly: boolean;
+  /** The current folder, a virtual path. */
+  readonly folder: string;
+  readonly type: TransferType;
+  /** Facts of MLSD and MLST. */
+  readonly facts: ReadonlySet<Fact>;
+  readonly failedLogins: number;
+}
+
+export type StateChange = Partial<SessionState>;
+
+export const NO_LOGIN: Login = { kind: "none" };
+export const NO_DATA: DataChannel = { kind: "none" };
+export const NOTHING_PENDING: Pending = { kind: "none" };
+const CLEAR_PROTECTION: Protection = { sized: false, level: "clear" };
+export const PRIVATE_PROTECTION: Protection = { sized: true, level: "private" };
+export const ALL_FACTS: ReadonlySet<Fact> = new Set(FACTS);
+
+/** A session before its first command, and again after REIN and USER. */
+export const INITIAL_STATE: SessionState = {
+  login: NO_LOGIN,
+  control: "clear",
+  protection: CLEAR_PROTECTION,
+  data: NO_DATA,
+  pending: NOTHING_PENDING,
+  extendedPassiveOnly: false,
+  folder: "/",
+  // RFC 959 section 5.1: the default is ASCII, non-print.
+  type: "ascii",
+  facts: ALL_FACTS,
+  failedLogins: 0,
+};
+
+/** With implicit TLS both channels are private from the start. */
+export const IMPLICIT_TLS_STATE: SessionState = {
+  ...INITIAL_STATE,
+  control: "private",
+  protection: PRIVATE_PROTECTION,
+};
+
+/** The changes that take a login back and keep what belongs to the connection. */
+export const LOGGED_OUT: StateChange = {
+  login: NO_LOGIN,
+  data: NO_DATA,
+  pending: NOTHING_PENDING,
+  extendedPassiveOnly: false,
+  folder: "/",
+  type: "ascii",
+  facts: ALL_FACTS,
+};

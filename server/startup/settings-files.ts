@@ -1,0 +1,92 @@
+/** From the files that a deployment delivers to settings with absolute paths. */
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { ContractError, joinDeployment, type ServerSettings } from "#contract";
+import type { StartupArguments } from "./arguments.ts";
+
+/**
+ * Reads and joins the files, applies the arguments that override settings, and makes every path
+ * absolute: paths in the settings are relative to the file they stand in.
+ *
+ * @throws ContractError naming the file or setting, and the fix.
+ */
+export async function readSettings(args: StartupArguments): Promise<ServerSettings> {
+  const { settingsFile, deploymentFile, dataFolder, host } = args;
+  const declared = await readJson("--settings", settingsFile);
+  const deployment =
+    deploymentFile === undefined ? undefined : await readJson("--deployment", deploymentFile);
+  const settings = joinDeployment(declared, deployment);
+  const folder = dirname(resolve(settingsFile));
+  const { certificateFile, keyFile } = settings.tls;
+  if (certificateFile === undefined && settings.listen.implicitTlsPort !== undefined) {
+    throw finding(
+      "listen.implicitTlsPort",
+      String(settings.listen.implicitTlsPort),
+      "needs a certificate",
+      "set tls.certificateFile, or leave the port out",
+    );
+  }
+  if (certificateFile === undefined && settings.tls.controlPolicy === "require") {
+    throw finding(
+      "tls.controlPolicy",
+      "require",
+      "needs a certificate",
+      "set tls.certificateFile, or the policy to allow",
+    );
+  }
+  return {
+    ...settings,
+    listen: host === undefined ? settings.listen : { ...settings.listen, addresses: [host] },
+    tls: {
+      ...settings.tls,
+      ...(certificateFile === undefined
+        ? {}
+        : { certificateFile: resolve(folder, certificateFile) }),
+      ...(keyFile === undefined ? {} : { keyFile: resolve(folder, keyFile) }),
+    },
+    dataFolder:
+      dataFolder === undefined ? resolve(folder, settings.dataFolder) : resolve(dataFolder),
+  };
+}
+
+/** The files whose change means that the settings are to be read again. */
+export function watchedFiles(args: StartupArguments, settings: ServerSettings): readonly string[] {
+  const { certificateFile, keyFile } = settings.tls;
+  return [args.settingsFile, args.deploymentFile, certificateFile, keyFile]
+    .filter((file) => file !== undefined)
+    .map((file) => resolve(file));
+}
+
+async function readJson(argument: string, file: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw finding(
+      argument,
+      file,
+      missing ? "does not exist" : "cannot be read",
+      "name a readable JSON file",
+      error,
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    throw finding(argument, file, `is not JSON (${detail})`, "correct the file", error);
+  }
+}
+
+function finding(
+  setting: string,
+  value: string,
+  problem: string,
+  fix: string,
+  cause?: unknown,
+): ContractError {
+  const error = new ContractError([{ setting, value, problem, fix }]);
+  error.cause = cause;
+  return error;
+}
