@@ -45,9 +45,12 @@ export const ALL_USERS = "*";
 /** Whoever is logged in as an anonymous account. */
 export const ANONYMOUS_USERS = "?";
 
-const userSchema = v.union(
-  [v.picklist([ALL_USERS, ANONYMOUS_USERS]), nameSchema],
-  'is not a user; write "*" (everybody), "?" (anonymous) or the name of an account',
+const userSchema = v.pipe(
+  v.string(),
+  v.check(
+    (user) => user === ALL_USERS || user === ANONYMOUS_USERS || v.is(nameSchema, user),
+    'is not a user; write "*" (everybody), "?" (anonymous) or the name of an account',
+  ),
 );
 
 export const authorizationRuleSchema = v.pipe(

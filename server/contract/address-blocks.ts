@@ -115,6 +115,17 @@ export function parseAddressBlocks(text: string): ParsedBlocks {
   return { ok: true, blocks: [block] };
 }
 
+/**
+ * The blocks of a text that a schema has accepted.
+ *
+ * @throws RangeError for any other: a deny rule that silently matches nobody would open the door.
+ */
+export function addressBlocksOf(text: string): readonly AddressBlock[] {
+  const parsed = parseAddressBlocks(text);
+  if (!parsed.ok) throw new RangeError(`${text} ${parsed.problem}; ${parsed.fix}`);
+  return parsed.blocks;
+}
+
 function parsePrefix(text: string, address: ClientAddress, mapped: boolean): number | "invalid" {
   const mask = address.family === 4 ? parseIpv4(text) : undefined;
   if (mask !== undefined) {

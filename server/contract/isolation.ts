@@ -24,7 +24,7 @@ export const userIsolationSchema = v.strictObject({
   globalVirtualDirectories: setting(
     v.boolean(),
     false,
-    "With isolation: the site's virtual directories appear in every account's view, instead of those below its home.",
+    "With isolation: the virtual directories at the site's root appear in every account's view, instead of those below its home.",
   ),
   missingHome: setting(
     v.picklist(["create", "refuse"]),

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseWith, RIGHTS, rightsOf, type Right } from "#contract";
-import * as v from "valibot";
+import type * as v from "valibot";
 import {
   authorizationRuleSchema,
   type AuthorizationRule,

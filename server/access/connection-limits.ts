@@ -1,0 +1,105 @@
+/**
+ * Control connections counted per server, site, account and client address, at the same time.
+ *
+ * A session passes three gates as it becomes known: the server when it connects, the site when that
+ * is chosen, the account when it has logged in. Each gate admits to all of its scopes or to none.
+ */
+import { clientKey } from "./client-key.ts";
+
+/** What a gate counts for. */
+export type CountedScope =
+  | { readonly kind: "server" }
+  | { readonly kind: "site"; readonly site: string }
+  | { readonly kind: "account"; readonly site: string; readonly account: string };
+
+/** The limits of a scope: `ServerLimits`, `SiteLimits` and `AccountLimits` all fit. */
+export interface ConnectionLimits {
+  readonly connections?: number | undefined;
+  readonly connectionsPerAddress?: number | undefined;
+}
+
+/** A place that a session holds; disposing it gives the place back, once. */
+export type ConnectionPlace = Disposable;
+
+export type Admission =
+  | { readonly kind: "admitted"; readonly place: ConnectionPlace }
+  | {
+      readonly kind: "refused";
+      readonly limit: keyof ConnectionLimits;
+      readonly allowed: number;
+      /** For the log; names scope and limit. */
+      readonly reason: string;
+    };
+
+export interface ConnectionCounts {
+  /** Limits are given with each call, so that changed settings hold for the next session. */
+  admit(scope: CountedScope, limits: ConnectionLimits, address: string): Admission;
+  /** Connections of a scope now, for metrics and status. */
+  count(scope: CountedScope): number;
+}
+
+/** Opens the counts of a process, all zero. */
+export function openConnectionCounts(): ConnectionCounts {
+  const counts = new Map<string, number>();
+  const countOf = (key: string): number => counts.get(key) ?? 0;
+  const add = (key: string, change: 1 | -1): void => {
+    const next = countOf(key) + change;
+    // Keys without connections go, so that memory follows the sessions.
+    if (next === 0) counts.delete(key);
+    else counts.set(key, next);
+  };
+
+  return {
+    admit: (scope, limits, address) => {
+      const key = keyOf(scope);
+      const addressKey = JSON.stringify([key, clientKey(address)]);
+      const checks = [
+        { limit: "connections", key, subject: "" },
+        {
+          limit: "connectionsPerAddress",
+          key: addressKey,
+          subject: ` from ${clientKey(address)}`,
+        },
+      ] as const;
+      for (const { limit, key: counted, subject } of checks) {
+        const allowed = limits[limit];
+        if (allowed !== undefined && countOf(counted) >= allowed) {
+          const reason = `${describe(scope)} already has ${String(countOf(counted))} connections${subject}; limits.${limit} is ${String(allowed)}`;
+          return { kind: "refused", limit, allowed, reason };
+        }
+      }
+      const keys = checks.map((check) => check.key);
+      for (const each of keys) add(each, 1);
+      let held = true;
+      const release = (): void => {
+        if (held) for (const each of keys) add(each, -1);
+        held = false;
+      };
+      return { kind: "admitted", place: { [Symbol.dispose]: release } };
+    },
+    count: (scope) => countOf(keyOf(scope)),
+  };
+}
+
+/** As JSON, so that no name can run into another. */
+function keyOf(scope: CountedScope): string {
+  switch (scope.kind) {
+    case "server":
+      return JSON.stringify([scope.kind]);
+    case "site":
+      return JSON.stringify([scope.kind, scope.site]);
+    case "account":
+      return JSON.stringify([scope.kind, scope.site, scope.account]);
+  }
+}
+
+function describe(scope: CountedScope): string {
+  switch (scope.kind) {
+    case "server":
+      return "the server";
+    case "site":
+      return `site ${scope.site}`;
+    case "account":
+      return `account ${scope.account} of site ${scope.site}`;
+  }
+}
