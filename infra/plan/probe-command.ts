@@ -1,0 +1,45 @@
+/** The command line of the probe. */
+import { formatRange, type Deployed } from "#contract";
+
+/** Environment variable that carries the password: arguments would show in the process list. */
+export const PROBE_PASSWORD_VARIABLE = "GANGWAY_PROBE_PASSWORD";
+
+/**
+ * Plans the arguments of `gangway verify` that prove a deployment.
+ *
+ * @param fingerprint SHA-256 of a self-signed certificate; undefined: authorities vouch for it.
+ */
+export function planProbeArguments(
+  deployed: Deployed,
+  fingerprint: string | undefined,
+): readonly string[] {
+  const { settings, advertisedAddress, certificateNames } = deployed;
+  return [
+    "verify",
+    advertisedAddress,
+    "--port",
+    String(settings.controlPort),
+    "--implicit-port",
+    settings.implicitTlsPort === undefined ? "off" : String(settings.implicitTlsPort),
+    "--user",
+    settings.probe.account,
+    "--passive-range",
+    formatRange(settings.passivePorts),
+    "--advertised",
+    advertisedAddress,
+    "--names",
+    certificateNames.join(","),
+    "--control-policy",
+    settings.tls.controlPolicy,
+    "--data-policy",
+    settings.tls.dataPolicy,
+    ...(fingerprint === undefined ? [] : ["--fingerprint", fingerprint]),
+  ];
+}
+
+/** Joins arguments for a POSIX shell; what needs no quotes also suits the shell of Windows. */
+export function joinArguments(words: readonly string[]): string {
+  return words
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
+    .join(" ");
+}
