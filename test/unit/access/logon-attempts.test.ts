@@ -90,7 +90,7 @@ describe("logon attempt restrictions", () => {
 
   it("never holds more clients than its bound, and keeps the denied ones longest", () => {
     fc.assert(
-      fc.property(fc.array(fc.ipV4(), { maxLength: 200 }), (addresses) => {
+      fc.property(fc.array(fc.ipV4(), { minLength: 30, maxLength: 200 }), (addresses) => {
         const table = tableOf(rule, 10);
         for (const address of addresses) {
           table.recordFailure(address);
