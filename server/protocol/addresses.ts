@@ -102,7 +102,8 @@ export function isSameAddress(a: string, b: string): boolean {
   return canonicalAddress(a) === canonicalAddress(b);
 }
 
-function canonicalAddress(address: string): string {
+/** The one text of an address: IPv4 out of its IPv6 mapping, IPv6 abbreviated, without a zone. */
+export function canonicalAddress(address: string): string {
   const unmapped = unmapAddress(address);
   if (!isIPv6(unmapped)) return unmapped;
   const host = URL.parse(`http://[${unmapped.replace(/%.*$/u, "")}]`)?.hostname.slice(1, -1);

@@ -1,0 +1,42 @@
+/** The order in which passive ports are handed out. */
+import { randomInt } from "node:crypto";
+
+/**
+ * A queue of ports in random order; a port that was taken goes back to a random place in the rear
+ * half. Random, so that nobody can tell the next port from the last one (RFC 2577, 8); in the rear,
+ * so that a late connection meant for one transfer does not reach the next.
+ */
+export class PortCycle {
+  readonly #queue: number[];
+
+  constructor(ports: readonly number[]) {
+    this.#queue = shuffle(ports);
+  }
+
+  get size(): number {
+    return this.#queue.length;
+  }
+
+  /** The next port that fits; undefined when none of them does. */
+  take(fits: (port: number) => boolean): number | undefined {
+    const index = this.#queue.findIndex(fits);
+    const port = this.#queue[index];
+    if (port === undefined) return undefined;
+    this.#queue.splice(index, 1);
+    const middle = Math.ceil(this.#queue.length / 2);
+    this.#queue.splice(randomInt(middle, this.#queue.length + 1), 0, port);
+    return port;
+  }
+}
+
+/** Fisher-Yates with unpredictable numbers. */
+function shuffle(ports: readonly number[]): number[] {
+  const shuffled = [...ports];
+  for (let last = shuffled.length - 1; last > 0; last--) {
+    const other = randomInt(last + 1);
+    const moved = shuffled[last] ?? 0;
+    shuffled[last] = shuffled[other] ?? 0;
+    shuffled[other] = moved;
+  }
+  return shuffled;
+}
