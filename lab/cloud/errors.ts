@@ -1,4 +1,5 @@
 /** The two ways in which the simulated cloud refuses: as Azure would, or because it is a simulation. */
+import type { CloudResource } from "./state.ts";
 
 /** What the Azure Resource Manager would answer; `code` and message follow its wording. */
 export class ArmError extends Error {
@@ -11,6 +12,16 @@ export class ArmError extends Error {
     super(`Status=${status} Code="${code}" Message="${message}"`);
     this.code = code;
     this.status = status;
+  }
+}
+
+/** The resource exists now, but Azure could not bring it into its declared state. */
+export class ProvisioningFailed extends ArmError {
+  readonly resource: CloudResource;
+
+  constructor(resource: CloudResource, code: string, message: string) {
+    super(code, message, 409);
+    this.resource = resource;
   }
 }
 

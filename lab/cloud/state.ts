@@ -44,6 +44,8 @@ export interface CloudState {
   blobFile(url: string): string | undefined;
   /** Value of a Key Vault secret by its URI, with or without version. */
   secretValue(uri: string): string | undefined;
+  /** Vaults that were deleted and not purged. */
+  deletedVaults(): readonly DeletedVault[];
 }
 
 interface StateFile {

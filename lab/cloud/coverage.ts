@@ -1,0 +1,113 @@
+/** The public ledger of what the lab simulates; docs/lab-coverage.md is generated from it. */
+import { CLOUD_FUNCTIONS } from "./functions.ts";
+import type { ObjectShape, PropertyShape, Shape } from "./shapes.ts";
+import { RESOURCE_TYPES } from "./types/index.ts";
+
+/** One property that the lab takes. */
+export interface CoveredProperty {
+  /** `securityRules[].priority`. */
+  readonly path: string;
+  readonly depth: "effect" | "recorded";
+  /** Values besides the simulated ones that Azure takes and the lab refuses. */
+  readonly unsimulated: readonly string[];
+}
+
+/** One type that the lab takes. */
+export interface CoveredType {
+  readonly token: string;
+  readonly apiVersion: string;
+  readonly replacedBy: readonly string[];
+  readonly properties: readonly CoveredProperty[];
+}
+
+/** Everything simulated, in the order of the ledger. */
+export interface Coverage {
+  readonly types: readonly CoveredType[];
+  readonly functions: readonly string[];
+}
+
+/** Describes all simulated types with their properties, and all functions. */
+export function describeCoverage(): Coverage {
+  return {
+    types: RESOURCE_TYPES.map((type) => ({
+      token: type.token,
+      apiVersion: type.apiVersion,
+      replacedBy: [...type.parents, type.naming.property, ...type.replacedBy],
+      properties: inObject(type.properties, "", "effect"),
+    })),
+    functions: CLOUD_FUNCTIONS.map(({ token }) => token),
+  };
+}
+
+function inObject(
+  properties: ObjectShape,
+  base: string,
+  depth: CoveredProperty["depth"],
+): readonly CoveredProperty[] {
+  return Object.entries(properties).flatMap(([name, property]) =>
+    inProperty(property, base === "" ? name : `${base}.${name}`, depth),
+  );
+}
+
+function inProperty(
+  property: PropertyShape,
+  path: string,
+  above: CoveredProperty["depth"],
+): readonly CoveredProperty[] {
+  const depth = above === "recorded" ? above : property.depth;
+  return inShape(property.shape, path, depth);
+}
+
+function inShape(
+  shape: Shape,
+  path: string,
+  depth: CoveredProperty["depth"],
+): readonly CoveredProperty[] {
+  switch (shape.kind) {
+    case "object":
+      return inObject(shape.properties, path, depth);
+    case "list":
+      return inShape(shape.items, `${path}[]`, depth);
+    case "reference":
+      return [{ path: `${path}.id`, depth, unsimulated: [] }];
+    case "choice":
+      return [{ path, depth, unsimulated: shape.unsimulated }];
+    case "text":
+    case "whole":
+    case "flag":
+    case "map":
+    case "asset":
+      return [{ path, depth, unsimulated: [] }];
+  }
+}
+
+/** The ledger as a page. */
+export function formatCoverage(coverage: Coverage): string {
+  const types = coverage.types.flatMap((type) => [
+    `## ${type.token}`,
+    "",
+    `API version ${type.apiVersion === "" ? "none: azure-native's own resource" : type.apiVersion}. A change of ${type.replacedBy.map((path) => `\`${path}\``).join(", ")} replaces it.`,
+    "",
+    "| Property | Simulated | Refused values |",
+    "| --- | --- | --- |",
+    ...type.properties.map(
+      ({ path, depth, unsimulated }) =>
+        `| \`${path}\` | ${depth === "effect" ? "yes" : "recorded"} | ${unsimulated.join(", ")} |`,
+    ),
+    "",
+  ]);
+  return [
+    "# What the lab simulates",
+    "",
+    "Generated from `lab/cloud`; `npm run generate` writes it again. Everything else is refused as",
+    "`NotSimulated` with the type and the property, never guessed. _Yes_: it changes what the lab does,",
+    "or Azure's refusals are reproduced. _Recorded_: its form is checked and it is kept; nothing in the",
+    "lab depends on it.",
+    "",
+    ...types,
+    "## Functions",
+    "",
+    ...coverage.functions.map((token) => `- \`${token}\``),
+    "",
+  ].join("\n");
+}

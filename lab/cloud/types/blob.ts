@@ -1,0 +1,40 @@
+/** Blobs: azure-native's own resource, uploaded from a file or a text. */
+import { blobName } from "../names.ts";
+import type { ResourceType } from "../resource-type.ts";
+import { asset, choice, map, recorded, required, text } from "../shapes.ts";
+import { textAt } from "../values.ts";
+import { containerIdOf } from "./blob-container.ts";
+import { blobEndpoint } from "./storage-account.ts";
+
+export const blob: ResourceType = {
+  token: "azure-native:storage:Blob",
+  armType: "Microsoft.Storage/storageAccounts/blobServices/containers/blobs",
+  apiVersion: "",
+  naming: { property: "blobName", auto: "copy", rule: blobName },
+  parents: ["resourceGroupName", "accountName", "containerName"],
+  id: (inputs) => `${containerIdOf(inputs)}/blobs/${textAt(inputs, "blobName") ?? ""}`,
+  parentId: containerIdOf,
+  properties: {
+    resourceGroupName: required(text()),
+    accountName: required(text()),
+    containerName: required(text()),
+    blobName: text(),
+    source: asset(),
+    type: choice(["Block"], ["Append"]),
+    contentType: recorded(text()),
+    contentMd5: recorded(text()),
+    accessTier: recorded(choice(["Hot", "Cool"], ["Archive"])),
+    metadata: recorded(map()),
+  },
+  replacedBy: ["source", "type", "contentMd5"],
+  network: false,
+  computed: ["url"],
+  put: ({ name, inputs }) => ({
+    type: "Block",
+    contentType: inputs["contentType"] ?? "application/octet-stream",
+    contentMd5: inputs["contentMd5"],
+    accessTier: inputs["accessTier"] ?? "Hot",
+    metadata: inputs["metadata"],
+    url: `${blobEndpoint(textAt(inputs, "accountName") ?? "")}${textAt(inputs, "containerName") ?? ""}/${encodeURI(name)}`,
+  }),
+};
