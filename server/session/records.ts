@@ -1,7 +1,6 @@
 /** What the log says of commands and transfers. Passwords never get here. */
 import type { LogFields } from "../logging/logger.ts";
 import type { ParsedCommand } from "../protocol/commands.ts";
-import { reply } from "../protocol/replies.ts";
 import type { Outcome, TransferPlan, TransferResult } from "./outcomes.ts";
 
 /** Verbs whose arguments are secret. */
@@ -10,28 +9,16 @@ const SECRET_ARGUMENTS: ReadonlySet<string> = new Set(["PASS", "ACCT"]);
 export function describeCommand(
   { verb, argument }: ParsedCommand,
   outcome: Outcome,
+  code: number,
   milliseconds: number,
 ): LogFields {
   return {
     verb,
     argument: argument !== undefined && SECRET_ARGUMENTS.has(verb) ? "***" : argument,
-    code: codeOf(outcome),
+    code,
     reason: "reason" in outcome ? outcome.reason : undefined,
     milliseconds,
   };
-}
-
-function codeOf(outcome: Outcome): number {
-  switch (outcome.kind) {
-    case "reply":
-    case "close":
-    case "secure":
-      return outcome.reply.code;
-    case "streamedReply":
-      return outcome.code;
-    case "transfer":
-      return reply.opening("").code;
-  }
 }
 
 export function describeTransfer(

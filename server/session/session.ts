@@ -3,7 +3,6 @@
  * the only writer of replies, so their order (150, then 226, 426 or 451) is decided here alone.
  */
 import type { Socket } from "node:net";
-import { COMMANDS } from "../commands/table.ts";
 import type { Logger } from "../logging/logger.ts";
 import { isHttpMethod, parseCommand, type ParsedCommand } from "../protocol/commands.ts";
 import type { LineEvent } from "../protocol/lines.ts";
@@ -15,6 +14,7 @@ import {
   type Reply,
 } from "../protocol/replies.ts";
 import { TlsHandshakeError } from "../tls/secure-socket.ts";
+import { CommandQueue } from "./command-queue.ts";
 import { ControlConnection, type ConnectionOwner } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { LINE_FAULT_REPLIES, transferReply } from "./failures.ts";
@@ -53,16 +53,18 @@ export class Session implements ConnectionOwner {
   /** A line is being worked on; the others wait. */
   #busy = false;
   #transfer: RunningTransfer | undefined;
-  /** Read ahead while a transfer runs. */
-  #queue: LineEvent[] = [];
+  readonly #queue: CommandQueue;
   #ends: AbortController | undefined;
   #deadlineMs: number;
+  /** Code of the last reply, for the log. */
+  #lastCode = 0;
 
   constructor(socket: Socket, host: SessionHost, logger: Logger) {
     this.#host = host;
     this.#logger = logger;
     this.#deadlineMs = Date.now() + LIMITS.unauthenticatedSeconds * 1000;
     this.connection = new ControlConnection(socket, this);
+    this.#queue = new CommandQueue(this.connection);
   }
 
   /** Greets the client; with implicit TLS after the handshake. */
@@ -81,6 +83,7 @@ export class Session implements ConnectionOwner {
   close(last: Reply): void {
     if (this.#phase !== "open") return;
     this.#phase = "ending";
+    this.#lastCode = last.code;
     this.#deadlineMs = Date.now() + LIMITS.lingerSeconds * 1000;
     this.connection.end(formatReply(last));
     this.#release();
@@ -116,7 +119,7 @@ export class Session implements ConnectionOwner {
 
   /** RFC 959 section 2.3: a control connection that closes without QUIT aborts the transfer. */
   #isAbandoned(): boolean {
-    return this.connection.ended && !this.#queue.some(isQuit);
+    return this.connection.ended && !this.#queue.holdsQuit;
   }
 
   onClosed(): void {
@@ -146,19 +149,19 @@ export class Session implements ConnectionOwner {
 
   #take(): LineEvent | undefined {
     if (this.#phase !== "open" || this.#host.draining) return undefined;
-    return this.#queue.shift() ?? this.connection.next();
+    return this.#queue.take();
   }
 
   #fail(error: unknown): void {
-    if (this.#phase !== "open") return;
     if (error instanceof TlsHandshakeError) {
       this.#logger.log("info", "tlsRefused", { reason: error.kind });
       this.destroy();
       return;
     }
-    this.#logger.log("error", "bug", {
-      error: error instanceof Error ? error.stack : String(error),
-    });
+    // A command that the end of the session interrupted is no bug.
+    if (this.#phase !== "open" && error instanceof Error && error.name === "AbortError") return;
+    const description = error instanceof Error ? error.stack : String(error);
+    this.#logger.log("error", "bug", { error: description });
     this.close(reply.serviceClosing("An internal error occurred; goodbye."));
   }
 
@@ -198,7 +201,8 @@ export class Session implements ConnectionOwner {
     // While a transfer runs, what it leaves standing is its own affair.
     if (this.#transfer === undefined) await this.#apply(change);
     await this.#perform(outcome);
-    this.#logger.log("debug", "command", describeCommand(parsed, outcome, Date.now() - startedMs));
+    const tookMs = Date.now() - startedMs;
+    this.#logger.log("debug", "command", describeCommand(parsed, outcome, this.#lastCode, tookMs));
     if (this.#transfer === undefined) this.#ends = undefined;
     if (this.#state.login.kind === "loggedIn" && this.#phase === "open") {
       this.#deadlineMs = Date.now() + LIMITS.idleSessionSeconds * 1000;
@@ -239,6 +243,7 @@ export class Session implements ConnectionOwner {
       this.close(reply.serviceClosing("Something followed AUTH in the clear; goodbye."));
       return;
     }
+    this.#lastCode = accepted.code;
     await this.connection.secure(formatReply(accepted), tls.control, this.#handshakeSignal());
     await this.#apply(next);
   }
@@ -267,15 +272,10 @@ export class Session implements ConnectionOwner {
 
   /** Answers what may be answered during a transfer, and notices ABOR; the rest waits. */
   #readAhead(transfer: RunningTransfer): void {
-    while (this.#phase === "open" && this.#queue.length < LIMITS.queuedCommands) {
-      const event = this.connection.next();
-      if (event === undefined) return;
-      const parsed = event.kind === "line" ? parseCommand(event.text) : undefined;
-      const rule = COMMANDS.get(parsed?.verb ?? "")?.duringTransfer ?? "wait";
-      if (rule === "abort") transfer.abort();
-      const atOnce = rule === "answer" && parsed?.argument === undefined;
-      if (!atOnce || parsed === undefined || this.#queue.length > 0) this.#queue.push(event);
-      else void this.#execute(parsed).catch((error: unknown) => this.#fail(error));
+    if (this.#phase !== "open") return;
+    for (let each = this.#queue.readAhead(); each !== undefined; each = this.#queue.readAhead()) {
+      if (each.kind === "abort") transfer.abort();
+      else this.#execute(each.parsed).catch((error: unknown) => this.#fail(error));
     }
   }
 
@@ -297,6 +297,7 @@ export class Session implements ConnectionOwner {
   }
 
   #write(answer: Reply): void {
+    this.#lastCode = answer.code;
     if (this.#phase === "open") this.connection.write(formatReply(answer));
   }
 
@@ -324,7 +325,3 @@ export class Session implements ConnectionOwner {
 
 const GOODBYE = reply.goodbye("Goodbye.");
 const DRAINED = reply.serviceClosing("The server is going down; please come back later.");
-
-function isQuit(event: LineEvent): boolean {
-  return event.kind === "line" && parseCommand(event.text)?.verb === "QUIT";
-}

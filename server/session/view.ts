@@ -10,6 +10,8 @@ import type { TlsContexts } from "../tls/contexts.ts";
 
 /** A site with its storage. */
 export interface SiteView {
+  /** Absolute folder of the site. */
+  readonly folder: string;
   readonly name: string;
   readonly storage: Storage;
 }

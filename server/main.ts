@@ -1,0 +1,78 @@
+/** Entry of the server's process: arguments, adapters, signals. The only user of `process`. */
+import { formatRange, sliceRange } from "#contract";
+import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
+import { SharedPassivePorts } from "./data/shared-passive-ports.ts";
+import { JsonLogger } from "./logging/json-logger.ts";
+import type { Logger } from "./logging/logger.ts";
+import { LIMITS } from "./session/limits.ts";
+import { FtpServer } from "./session/server.ts";
+import { parseArguments, UsageError } from "./startup/arguments.ts";
+import { describeProblem, Reloader } from "./startup/reload.ts";
+import { readSettings } from "./startup/settings-files.ts";
+import { openView, type Adapters } from "./startup/views.ts";
+import { LocalDisk } from "./storage/local-disk.ts";
+import { openTlsContexts } from "./tls/contexts.ts";
+
+const EXIT = { finding: 1, usage: 2 } as const;
+
+function chooseAdapters(logger: Logger): Adapters {
+  return {
+    openStorage: (folder) => LocalDisk.open(folder),
+    openAuthenticator: ({ accounts }) => new SettingsAuthenticator(accounts),
+    openPassivePorts: ({ passive, listen }) =>
+      new SharedPassivePorts({
+        // One process serves the whole range; several will own a slice each.
+        ranges: sliceRange(passive.ports, 1),
+        addresses: listen.addresses,
+        logger,
+      }),
+    openTls: ({ certificateFile, keyFile, minVersion }) =>
+      openTlsContexts({ certificateFile, keyFile, minVersion }),
+  };
+}
+
+async function run(): Promise<void> {
+  const args = parseArguments(process.argv.slice(2));
+  const logger: Logger = new JsonLogger(process.stdout);
+  const adapters = chooseAdapters(logger);
+  const view = await openView(adapters, await readSettings(args));
+  const server = new FtpServer(view, logger);
+  await server.listen();
+  const reloader = new Reloader(args, adapters, server, logger);
+  const { listen, passive } = view.settings;
+  logger.log("info", "listening", {
+    addresses: listen.addresses.join(","),
+    controlPort: listen.controlPort,
+    implicitTlsPort: listen.implicitTlsPort,
+    passivePorts: formatRange(passive.ports),
+  });
+
+  let leaving = false;
+  const leave = async (signal: NodeJS.Signals): Promise<void> => {
+    // Whoever asks twice does not want to wait.
+    if (leaving) process.exit(EXIT.finding);
+    leaving = true;
+    logger.log("info", "draining", { signal, sessions: server.sessionCount });
+    reloader[Symbol.dispose]();
+    await server.drain(AbortSignal.timeout(LIMITS.drainSeconds * 1000));
+    await server.view().passivePorts[Symbol.asyncDispose]();
+    logger.log("info", "stopped");
+  };
+  process.on("SIGTERM", (signal) => void leave(signal));
+  process.on("SIGINT", (signal) => void leave(signal));
+  process.on("SIGHUP", () => void reloader.reload());
+  // A fault that escaped its session is logged; the other sessions go on.
+  const onBug = (error: unknown): void =>
+    logger.log("error", "bug", { error: error instanceof Error ? error.stack : String(error) });
+  process.on("uncaughtException", onBug);
+  process.on("unhandledRejection", onBug);
+}
+
+try {
+  await run();
+} catch (error) {
+  const message = error instanceof UsageError ? error.message : describeProblem(error);
+  if (message === undefined) throw error;
+  process.stderr.write(`${message}\n`);
+  process.exitCode = EXIT.usage;
+}

@@ -1,0 +1,92 @@
+/** From settings to a view: opens what changed, keeps what did not. */
+import { isDeepStrictEqual } from "node:util";
+import { resolve } from "node:path";
+import { ContractError, type ServerSettings } from "#contract";
+import type { Authenticator } from "../auth/authenticator.ts";
+import type { PassivePorts } from "../data/passive-ports.ts";
+import type { ServerView, SiteView } from "../session/view.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { TlsContexts } from "../tls/contexts.ts";
+
+/** The adapters that the process has chosen. */
+export interface Adapters {
+  /** @param folder absolute; created when it is missing. */
+  openStorage(folder: string): Promise<Storage>;
+  openAuthenticator(settings: ServerSettings): Authenticator;
+  openPassivePorts(settings: ServerSettings): PassivePorts;
+  openTls(
+    settings: ServerSettings["tls"] & { readonly certificateFile: string },
+  ): Promise<TlsContexts>;
+}
+
+/**
+ * Opens everything that the settings ask for. What a previous view has open and the settings leave
+ * as it is goes on being used; certificates are read again in any case.
+ *
+ * @throws ContractError naming what does not hold; the previous view stays usable.
+ */
+export async function openView(
+  adapters: Adapters,
+  settings: ServerSettings,
+  previous?: ServerView,
+): Promise<ServerView> {
+  const [first, ...others] = await Promise.all(
+    settings.sites.map((site) => openSite(adapters, settings, site, previous)),
+  );
+  if (first === undefined) {
+    const fix = "declare at least one, or leave the setting out";
+    throw new ContractError([{ setting: "sites", value: "[]", problem: "is empty", fix }]);
+  }
+  const tls = await openTls(adapters, settings, previous);
+  return {
+    settings,
+    sites: [first, ...others],
+    accounts: new Map(settings.accounts.map((account) => [account.name, account])),
+    authenticator: adapters.openAuthenticator(settings),
+    tls,
+    passivePorts: keepsPassivePorts(settings, previous)
+      ? previous.passivePorts
+      : adapters.openPassivePorts(settings),
+  };
+}
+
+async function openSite(
+  adapters: Adapters,
+  settings: ServerSettings,
+  { name, root }: ServerSettings["sites"][number],
+  previous: ServerView | undefined,
+): Promise<SiteView> {
+  const folder = resolve(settings.dataFolder, root);
+  const kept = previous?.sites.find((site) => site.folder === folder);
+  return { name, folder, storage: kept?.storage ?? (await adapters.openStorage(folder)) };
+}
+
+async function openTls(
+  adapters: Adapters,
+  { tls }: ServerSettings,
+  previous: ServerView | undefined,
+): Promise<TlsContexts | undefined> {
+  const { certificateFile } = tls;
+  if (certificateFile === undefined) return undefined;
+  const before = previous?.settings.tls;
+  const kept =
+    before?.certificateFile === certificateFile &&
+    before.keyFile === tls.keyFile &&
+    before.minVersion === tls.minVersion
+      ? previous?.tls
+      : undefined;
+  if (kept === undefined) return adapters.openTls({ ...tls, certificateFile });
+  await kept.reload();
+  return kept;
+}
+
+function keepsPassivePorts(
+  { passive, listen }: ServerSettings,
+  previous: ServerView | undefined,
+): previous is ServerView {
+  return (
+    previous !== undefined &&
+    isDeepStrictEqual(passive.ports, previous.settings.passive.ports) &&
+    isDeepStrictEqual(listen.addresses, previous.settings.listen.addresses)
+  );
+}
