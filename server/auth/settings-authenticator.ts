@@ -1,0 +1,113 @@
+/** The first adapter: accounts that stand in the settings. */
+import { createHmac, randomBytes } from "node:crypto";
+import type { Account } from "#contract";
+import type { Authenticator, LoginAttempt, LoginOutcome } from "./authenticator.ts";
+import {
+  DEFAULT_SCRYPT,
+  parseHash,
+  verifyPassword,
+  type ScryptParameters,
+} from "./password-hash.ts";
+
+/** By custom, `ftp` is another name for the anonymous account (RFC 1635). */
+const ANONYMOUS_ALIAS = "ftp";
+const ANONYMOUS = "anonymous";
+
+/** How long a right password is taken on its word before it is hashed again. */
+const REMEMBERED_MS = 60_000;
+const MOST_REMEMBERED = 10_000;
+
+/**
+ * Checks passwords against the hashes of the settings. Somebody who does not exist, is disabled or
+ * has expired costs as much time as a wrong password: a hash with the same parameters.
+ *
+ * A right password is remembered for a minute by a keyed hash, so that a device that logs in every
+ * few seconds does not cost a memory-hard hash each time; wrong ones never are.
+ */
+export class SettingsAuthenticator implements Authenticator {
+  readonly #accounts: ReadonlyMap<string, Account>;
+  readonly #decoyHash: string;
+  readonly #key = randomBytes(32);
+  readonly #remembered = new Map<string, number>();
+  readonly #now: () => number;
+
+  /** @param now milliseconds since the epoch. */
+  constructor(accounts: readonly Account[], now: () => number = Date.now) {
+    this.#accounts = new Map(accounts.map((account) => [account.name, account]));
+    this.#decoyHash = decoyHash(mostCommonParameters(accounts));
+    this.#now = now;
+  }
+
+  async authenticate({ userName, password }: LoginAttempt): Promise<LoginOutcome> {
+    const account = this.#accounts.get(userName) ?? this.#anonymousAlias(userName);
+    const obstacle = describeObstacle(account, this.#now());
+    if (account?.anonymous === true) {
+      return obstacle === undefined ? { kind: "accepted", account } : refused(obstacle);
+    }
+    const hash = account?.passwordHash ?? this.#decoyHash;
+    const right = await this.#verify(hash, password);
+    if (account === undefined || obstacle !== undefined) return refused(obstacle ?? "unknown user");
+    return right ? { kind: "accepted", account } : refused("wrong password");
+  }
+
+  #anonymousAlias(userName: string): Account | undefined {
+    const account = userName === ANONYMOUS_ALIAS ? this.#accounts.get(ANONYMOUS) : undefined;
+    return account?.anonymous === true ? account : undefined;
+  }
+
+  async #verify(hash: string, password: string): Promise<boolean> {
+    const login = createHmac("sha256", this.#key)
+      .update(JSON.stringify([hash, password]))
+      .digest("base64");
+    const until = this.#remembered.get(login);
+    if (until !== undefined && until > this.#now()) return true;
+    this.#remembered.delete(login);
+    const right = await verifyPassword(hash, password);
+    if (right) {
+      const oldest = this.#remembered.keys().next();
+      if (this.#remembered.size >= MOST_REMEMBERED && oldest.done !== true) {
+        this.#remembered.delete(oldest.value);
+      }
+      this.#remembered.set(login, this.#now() + REMEMBERED_MS);
+    }
+    return right;
+  }
+}
+
+/** Why an account cannot log in whatever the password, for the log only. */
+function describeObstacle(account: Account | undefined, nowMs: number): string | undefined {
+  if (account === undefined) return "unknown user";
+  if (account.disabled) return "account is disabled";
+  // The last day counts in full.
+  if (account.expires !== undefined && nowMs >= Date.parse(account.expires) + 86_400_000) {
+    return `account has expired on ${account.expires}`;
+  }
+  return !account.anonymous && account.passwordHash === undefined
+    ? "account has no password"
+    : undefined;
+}
+
+function refused(reason: string): LoginOutcome {
+  return { kind: "refused", reason };
+}
+
+/** The parameters that most accounts use: the cost that an unknown user has to be worth. */
+function mostCommonParameters(accounts: readonly Account[]): ScryptParameters {
+  const counts = new Map<string, { parameters: ScryptParameters; count: number }>();
+  for (const { passwordHash } of accounts) {
+    const parameters = passwordHash === undefined ? undefined : parseHash(passwordHash)?.parameters;
+    if (parameters === undefined) continue;
+    const key = JSON.stringify(parameters);
+    counts.set(key, { parameters, count: (counts.get(key)?.count ?? 0) + 1 });
+  }
+  const [most] = [...counts.values()].toSorted((a, b) => b.count - a.count);
+  return most?.parameters ?? DEFAULT_SCRYPT;
+}
+
+/** A hash that no password has: its bytes are random, not derived. */
+function decoyHash({ logCost, blockSize, parallelism }: ScryptParameters): string {
+  const [salt, hash] = [randomBytes(16), randomBytes(32)].map((bytes) =>
+    bytes.toString("base64").replace(/=+$/, ""),
+  );
+  return `$scrypt$ln=${String(logCost)},r=${String(blockSize)},p=${String(parallelism)}$${String(salt)}$${String(hash)}`;
+}

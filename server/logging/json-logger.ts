@@ -1,0 +1,40 @@
+/** Logs one JSON object per line. JSON escapes control characters, so no client can forge a line. */
+import type { Writable } from "node:stream";
+import type { LogFields, Logger, LogLevel } from "./logger.ts";
+
+export class JsonLogger implements Logger {
+  readonly #stream: Writable;
+  readonly #fields: LogFields;
+
+  constructor(stream: Writable, fields: LogFields = {}) {
+    this.#stream = stream;
+    this.#fields = fields;
+  }
+
+  log(level: LogLevel, event: string, fields?: LogFields): void {
+    const time = new Date().toISOString();
+    const record = { time, level, event, ...this.#fields, ...fields };
+    this.#stream.write(`${escapeSeparators(JSON.stringify(record))}\n`);
+  }
+
+  with(fields: LogFields): Logger {
+    return new JsonLogger(this.#stream, { ...this.#fields, ...fields });
+  }
+}
+
+/**
+ * JSON leaves DEL, the C1 controls and the Unicode line separators as they are; terminals and some
+ * log readers act on them.
+ */
+function escapeSeparators(json: string): string {
+  return json.replace(
+    /[\u007f-\u009f\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** Logs nothing, for tests and measurements. */
+export const NULL_LOGGER: Logger = {
+  log: () => undefined,
+  with: () => NULL_LOGGER,
+};
