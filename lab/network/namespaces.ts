@@ -83,6 +83,11 @@ export async function openNetwork(folder: string, privileges: Privileges): Promi
   ]);
 }
 
+/** True while the lab in `folder` has its network. */
+export function isOpen(folder: string): boolean {
+  return findProcess(folder, EDGE) !== undefined;
+}
+
 /** Ends every namespace of the lab with all that is in it. Servers must be stopped before. */
 export async function closeNetwork(folder: string): Promise<void> {
   await detachHost(folder);
