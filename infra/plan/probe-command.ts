@@ -25,6 +25,8 @@ export function planProbeArguments(
     settings.probe.account,
     "--passive-range",
     formatRange(settings.passivePorts),
+    "--passive-slices",
+    String(settings.passiveSlices),
     "--advertised",
     advertisedAddress,
     "--names",
@@ -33,6 +35,8 @@ export function planProbeArguments(
     settings.tls.controlPolicy,
     "--data-policy",
     settings.tls.dataPolicy,
+    "--min-tls",
+    settings.tls.minVersion,
     ...(fingerprint === undefined ? [] : ["--fingerprint", fingerprint]),
   ];
 }

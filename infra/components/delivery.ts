@@ -1,0 +1,69 @@
+/** The Run Command: brings bundle, settings and certificate onto the machine, without a port. */
+import { VirtualMachineRunCommandByVirtualMachine } from "@pulumi/azure-native/compute/virtualMachineRunCommandByVirtualMachine.js";
+import type { UserAssignedIdentity } from "@pulumi/azure-native/managedidentity/userAssignedIdentity.js";
+import * as pulumi from "@pulumi/pulumi";
+import { planDeployment, type DeliveryParameters, type Deployed } from "#contract";
+import { renderBootstrapScript } from "../machine/bootstrap-script.ts";
+import { LAYOUT } from "../machine/layout.ts";
+import { hashDelivery, planRunCommandParameters } from "../plan/delivery.ts";
+import type { StackCertificate } from "./certificate.ts";
+import type { DeliveryStore } from "./delivery-store.ts";
+import type { StackMachine } from "./machine.ts";
+import type { StackContext } from "./stack-context.ts";
+
+/** Enough for role assignments to arrive (minutes), a slow download and the server's drain. */
+const TIMEOUT_SECONDS = 1800;
+
+export interface Delivery {
+  readonly runCommand: VirtualMachineRunCommandByVirtualMachine;
+  /** Hash of everything delivered. */
+  readonly contentHash: pulumi.Output<string>;
+}
+
+export function createDelivery(
+  { names, tags, location, resourceGroupName, parent }: StackContext,
+  parts: {
+    readonly machine: StackMachine;
+    readonly identity: UserAssignedIdentity;
+    readonly store: DeliveryStore;
+    readonly certificate: StackCertificate;
+    readonly deployed: pulumi.Output<Deployed>;
+    readonly probePasswordHash: pulumi.Output<string> | undefined;
+  },
+): Delivery {
+  const { machine, identity, store, certificate, deployed, probePasswordHash } = parts;
+  const parameters: pulumi.Output<DeliveryParameters> = pulumi.output({
+    serverUrl: store.server.url,
+    serverSha256: store.server.sha256,
+    runtimeUrl: store.runtime.url,
+    runtimeSha256: store.runtime.sha256,
+    settingsUrl: store.settings.url,
+    settingsSha256: store.settings.sha256,
+    certificateSecretId: certificate.secretId,
+    identityClientId: identity.clientId,
+    deploymentSecret: pulumi
+      .all([deployed, pulumi.output<string | undefined>(probePasswordHash)])
+      .apply(([known, hash]) => JSON.stringify(planDeployment(known, hash))),
+  });
+  const planned = parameters.apply(planRunCommandParameters);
+  // A hash tells nothing of what it was made from, so it need not be secret.
+  const contentHash = pulumi.unsecret(parameters.apply(hashDelivery));
+  const runCommand = new VirtualMachineRunCommandByVirtualMachine(
+    "delivery",
+    {
+      resourceGroupName,
+      location,
+      tags,
+      vmName: machine.virtualMachine.name,
+      runCommandName: names.runCommand,
+      source: { script: contentHash.apply((hash) => renderBootstrapScript(hash, LAYOUT)) },
+      parameters: pulumi.unsecret(planned.apply((plan) => [...plan.parameters])),
+      protectedParameters: pulumi.secret(planned.apply((plan) => [...plan.protectedParameters])),
+      asyncExecution: false,
+      timeoutInSeconds: TIMEOUT_SECONDS,
+      treatFailureAsDeploymentFailure: true,
+    },
+    { parent, dependsOn: [...store.access, ...certificate.access] },
+  );
+  return { runCommand, contentHash };
+}

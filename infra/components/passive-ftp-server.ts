@@ -1,0 +1,145 @@
+/** A passive FTP server on Azure: everything between the stack's settings and a proven server. */
+import { UserAssignedIdentity } from "@pulumi/azure-native/managedidentity/userAssignedIdentity.js";
+import { ResourceGroup } from "@pulumi/azure-native/resources/resourceGroup.js";
+import * as pulumi from "@pulumi/pulumi";
+import {
+  deploy,
+  formatRange,
+  type Assigned,
+  type Deployed,
+  type MachineSettings,
+  type Settings,
+} from "#contract";
+import { readExposure, type ExposureRow } from "../plan/exposure.ts";
+import { planMachineSettings, planSettingsBlob } from "../plan/machine-settings.ts";
+import { planBase, planNames } from "../plan/names.ts";
+import { planTags } from "../plan/tags.ts";
+import { planUrls } from "../plan/urls.ts";
+import { buildBundle } from "./bundle.ts";
+import { createCertificate } from "./certificate.ts";
+import { createDelivery } from "./delivery.ts";
+import { createDeliveryStore } from "./delivery-store.ts";
+import { createMachine } from "./machine.ts";
+import { createNetwork, type StackNetwork } from "./network.ts";
+import { createProbe, describeProbe, hashProbePassword, type ProbeSummary } from "./probe.ts";
+import type { StackContext } from "./stack-context.ts";
+
+export interface PassiveFtpServerArgs {
+  /** Parsed and consistent settings (`parseSettings` of the contract). */
+  readonly settings: Settings;
+  /** Together the base of all names. */
+  readonly project: string;
+  readonly stack: string;
+  /** Azure region. */
+  readonly location: pulumi.Input<string>;
+  /** Password of the probe's account; required unless `settings.probe.mode` is `off`. */
+  readonly probePassword?: pulumi.Output<string> | undefined;
+  /** For `settings.probe.mode` `runner`: private SSH key. */
+  readonly runnerPrivateKey?: pulumi.Output<string> | undefined;
+}
+
+export class PassiveFtpServer extends pulumi.ComponentResource {
+  readonly publicAddress: pulumi.Output<string>;
+  readonly fqdn: pulumi.Output<string | undefined>;
+  readonly explicitTlsUrl: pulumi.Output<string>;
+  readonly implicitTlsUrl: pulumi.Output<string | undefined>;
+  /** SHA-256 of a self-signed certificate. */
+  readonly certificateFingerprint: pulumi.Output<string | undefined>;
+  /** Passive range, `first-last`. */
+  readonly passivePorts: pulumi.Output<string>;
+  readonly bundleSha256: pulumi.Output<string>;
+  readonly runtimeSha256: pulumi.Output<string>;
+  readonly exposure: pulumi.Output<readonly ExposureRow[]>;
+  readonly probe: pulumi.Output<ProbeSummary>;
+
+  constructor(name: string, args: PassiveFtpServerArgs, options?: pulumi.ComponentResourceOptions) {
+    super("gangway:index:PassiveFtpServer", name, {}, options);
+    const { settings, stack, location, probePassword } = args;
+    const base = planBase(args.project, stack);
+    const tags = planTags(settings, stack);
+    const names = planNames(base);
+    const machineSettings = planMachineSettings(settings);
+
+    const resourceGroup = new ResourceGroup(
+      "group",
+      { resourceGroupName: names.resourceGroup, location, tags },
+      { parent: this },
+    );
+    const resourceGroupName = resourceGroup.name;
+    const context: StackContext = {
+      ...{ settings, stack, base, names, tags, location, resourceGroupName },
+      parent: this,
+    };
+    const identity = new UserAssignedIdentity(
+      "identity",
+      { resourceGroupName, location, tags, resourceName: names.identity },
+      { parent: this },
+    );
+    const network = createNetwork(context, resourceGroup.id);
+    const deployed = joinStages(settings, network);
+
+    const bundle = buildBundle(settings, { parent: this });
+    const store = createDeliveryStore(context, identity, bundle, planSettingsBlob(machineSettings));
+    const certificate = createCertificate(context, identity, deployed);
+    const machine = createMachine(context, network, identity);
+    const probePasswordHash =
+      probePassword === undefined ? undefined : hashProbePassword(context, probePassword);
+    const delivery = createDelivery(context, {
+      ...{ machine, identity, store, certificate, deployed, probePasswordHash },
+    });
+    createProbe(context, {
+      ...{ deployed, certificate, delivery, password: probePassword },
+      runnerPrivateKey: args.runnerPrivateKey,
+      dependsOn: Object.values(network),
+    });
+
+    this.publicAddress = deployed.publicAddress;
+    this.fqdn = deployed.fqdn;
+    const urls = deployed.apply(planUrls);
+    this.explicitTlsUrl = urls.explicitTlsUrl;
+    this.implicitTlsUrl = urls.implicitTlsUrl;
+    this.certificateFingerprint = certificate.fingerprint;
+    this.passivePorts = pulumi.output(formatRange(settings.passivePorts));
+    this.bundleSha256 = store.server.sha256;
+    this.runtimeSha256 = store.runtime.sha256;
+    this.exposure = exposureOf(network, machineSettings);
+    this.probe = describeProbe(settings, deployed, certificate);
+    this.registerOutputs({});
+  }
+}
+
+/** The one place where the contract's two stages meet: settings, and what Azure assigned. */
+function joinStages(settings: Settings, { publicIpAddress }: StackNetwork) {
+  return pulumi
+    .all([publicIpAddress.ipAddress, publicIpAddress.dnsSettings])
+    .apply(([publicAddress, dnsSettings]): Deployed & Assigned => {
+      if (publicAddress === undefined) throw new Error("Azure assigned no public address.");
+      const assigned = { publicAddress, fqdn: dnsSettings?.fqdn };
+      return { ...deploy(settings, assigned), ...assigned };
+    });
+}
+
+/** The table, from the resources as the cloud has them and the files as they are delivered. */
+function exposureOf(
+  { virtualNetwork, subnetNsg, nicNsg, publicIpAddress }: StackNetwork,
+  { guestFirewall, sysctl, server }: MachineSettings,
+): pulumi.Output<readonly ExposureRow[]> {
+  return pulumi
+    .all([
+      subnetNsg.securityRules,
+      nicNsg.securityRules,
+      virtualNetwork.flowTimeoutInMinutes,
+      publicIpAddress.idleTimeoutInMinutes,
+    ])
+    .apply(([subnetRules, nicRules, flowTimeoutInMinutes, idleTimeoutInMinutes]) =>
+      readExposure({
+        subnetNsg: { securityRules: subnetRules },
+        nicNsg: { securityRules: nicRules },
+        virtualNetwork: { flowTimeoutInMinutes },
+        publicIpAddress: { idleTimeoutInMinutes },
+        guestFirewall,
+        sysctl,
+        serverSettings: server,
+      }),
+    );
+}

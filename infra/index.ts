@@ -1,0 +1,40 @@
+/** The stack: configuration → component → outputs. Everything else is decided elsewhere. */
+import * as pulumi from "@pulumi/pulumi";
+import { ContractError } from "#contract";
+import { PassiveFtpServer } from "./components/passive-ftp-server.ts";
+import { parseConfiguration } from "./plan/configuration.ts";
+
+const project = pulumi.getProject();
+const config = new pulumi.Config();
+
+const server = explained(
+  () =>
+    new PassiveFtpServer("server", {
+      settings: parseConfiguration(pulumi.runtime.allConfig(), project),
+      project,
+      stack: pulumi.getStack(),
+      location: new pulumi.Config("azure-native").require("location"),
+      probePassword: config.getSecret("probePassword"),
+      runnerPrivateKey: config.getSecret("runnerPrivateKey"),
+    }),
+);
+
+/** What is wrong with the configuration is for people: its text, without a stack trace. */
+function explained<T>(create: () => T): T {
+  try {
+    return create();
+  } catch (error) {
+    throw error instanceof ContractError ? new pulumi.RunError(error.message) : error;
+  }
+}
+
+export const publicAddress = server.publicAddress;
+export const fqdn = server.fqdn;
+export const explicitTlsUrl = server.explicitTlsUrl;
+export const implicitTlsUrl = server.implicitTlsUrl;
+export const certificateFingerprint = server.certificateFingerprint;
+export const passivePorts = server.passivePorts;
+export const bundleSha256 = server.bundleSha256;
+export const runtimeSha256 = server.runtimeSha256;
+export const exposure = server.exposure;
+export const probe = server.probe;
