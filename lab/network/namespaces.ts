@@ -14,7 +14,7 @@ import { readlinkSync } from "node:fs";
 import { once } from "node:events";
 import { LabError } from "../lab-error.ts";
 import { endProcess, findProcess, livingRoles, recordProcess } from "../processes.ts";
-import { mustRun, runProgram, type CommandLine } from "../programs.ts";
+import { mustRun, programEnvironment, runProgram, type CommandLine } from "../programs.ts";
 import { renderEdgeRules } from "./rules.ts";
 
 /** How the lab may make namespaces: as root, or as root of a user namespace of its own. */
@@ -214,6 +214,7 @@ async function hold(folder: string, role: string, unshare: CommandLine): Promise
   const child = spawn(program, [...args, "sh", "-c", "echo ready; exec sleep infinity"], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
+    env: programEnvironment(),
   });
   let said = "";
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
