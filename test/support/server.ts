@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { formatRange, type PortRange, type ServerSettingsFile } from "#contract";
+import { formatRange, type Permission, type PortRange, type ServerSettingsFile } from "#contract";
 import { hashPassword } from "../../server/auth/password-hash.ts";
 import { makeTestCertificate } from "./certificate.ts";
 
@@ -18,8 +18,13 @@ export interface TestServerOptions {
   readonly tls?: boolean;
   /** Address to listen on and connect to. */
   readonly host?: string;
-  /** Name → password; permissions and home by default. */
+  /** Name → password. `anonymous` exists besides, with the right to read. */
   readonly accounts?: Readonly<Record<string, string>>;
+  /** Name → what the account may do; everything by default. */
+  readonly permissions?: Readonly<Record<string, readonly Permission[]>>;
+  /** Name → home; `/` by default. */
+  readonly homes?: Readonly<Record<string, string>>;
+  readonly tlsPolicy?: Pick<NonNullable<ServerSettingsFile["tls"]>, "controlPolicy" | "dataPolicy">;
   /** How many passive ports. */
   readonly passivePorts?: number;
   /** Entry to run instead of the sources, such as a bundle. */
@@ -76,8 +81,11 @@ async function tryStart(options: TestServerOptions): Promise<TestServer | string
     Object.entries(options.accounts ?? { alice: "secret" }).map(async ([name, password]) => ({
       name,
       passwordHash: await hashPassword(password, TEST_COST),
+      home: options.homes?.[name] ?? "/",
+      permissions: [...(options.permissions?.[name] ?? (["read", "write"] as const))],
     })),
   );
+  const anonymous = { name: "anonymous", anonymous: true, permissions: ["read" as const] };
   const settings: ServerSettingsFile = {
     listen: {
       addresses: [host],
@@ -85,9 +93,13 @@ async function tryStart(options: TestServerOptions): Promise<TestServer | string
       ...(options.tls === true ? { implicitTlsPort } : {}),
     },
     passive: { ports: formatRange(passivePorts) },
-    tls: { controlPolicy: "allow", ...(options.tls === true ? { certificateFile } : {}) },
+    tls: {
+      controlPolicy: "allow",
+      ...options.tlsPolicy,
+      ...(options.tls === true ? { certificateFile } : {}),
+    },
     dataFolder,
-    accounts,
+    accounts: [...accounts, anonymous],
     ...options.settings,
   };
   await writeFile(settingsFile, JSON.stringify(settings));

@@ -53,6 +53,11 @@ export class WireClient implements AsyncDisposable {
     this.#listen();
   }
 
+  /** What has arrived and was not read as a reply. */
+  get received(): string {
+    return this.#received;
+  }
+
   get tlsSession(): Buffer | undefined {
     return "getSession" in this.socket ? (this.socket as TLSSocket).getSession() : undefined;
   }
