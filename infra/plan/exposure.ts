@@ -107,15 +107,22 @@ function filterRow(layer: ExposureLayer, ordered: readonly FilterRule[]): Exposu
     layer,
     ranges: openPorts(inForce).map(formatRange),
     sources: [...new Set(inbound.flatMap(({ peers }) => peers))].toSorted(),
-    rules: inForce.map(({ name, direction, protocol, ports, peers, sourcePorts }) => ({
-      name,
-      direction,
-      protocol,
-      ports: mergeRanges(ports).map(formatRange),
-      sources: peers,
-      ...(sourcePorts.length === 0 ? {} : { sourcePorts: sourcePorts.map(formatRange) }),
-    })),
+    // Inbound first, whatever the layer's own order: layers are read beside each other.
+    rules: inForce
+      .toSorted(byDirection)
+      .map(({ name, direction, protocol, ports, peers, sourcePorts }) => ({
+        name,
+        direction,
+        protocol,
+        ports: mergeRanges(ports).map(formatRange),
+        sources: peers,
+        ...(sourcePorts.length === 0 ? {} : { sourcePorts: sourcePorts.map(formatRange) }),
+      })),
   };
+}
+
+function byDirection(a: FilterRule, b: FilterRule): number {
+  return Number(a.direction === "outbound") - Number(b.direction === "outbound");
 }
 
 /** The ports that the kernel keeps free for listeners. It admits nobody, so there are no sources. */
