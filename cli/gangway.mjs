@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// @ts-check
 // Starts the command on a Node that can run it. Plain JavaScript that Node 20 understands: the
 // sources are TypeScript with `await using`, which Node runs as they are from version 24 on, and
 // the locked install brings such a Node along as node_modules/.bin/node.
@@ -7,7 +8,7 @@ import { join } from "node:path";
 
 const OLDEST_MAJOR = 24;
 const root = join(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "..");
-const majorOf = (version) => Number(/^v?(\d+)\./.exec(version)?.[1] ?? 0);
+const majorOf = (/** @type {string} */ version) => Number(/^v?(\d+)\./.exec(version)?.[1] ?? 0);
 
 if (majorOf(process.version) >= OLDEST_MAJOR) {
   await runHere();
@@ -27,18 +28,21 @@ async function runHere() {
   try {
     await import("commander");
   } catch (error) {
-    if (error?.code !== "ERR_MODULE_NOT_FOUND") throw error;
+    if (!(error instanceof Error && "code" in error)) throw error;
+    if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
     return fail("finds no installed packages in this clone");
   }
   const { main } = await import("./main.ts");
   process.exitCode = await main(process.argv.slice(2));
 }
 
+/** @param {string} node */
 function runWith(node) {
   const child = spawn(node, [import.meta.filename, ...process.argv.slice(2)], { stdio: "inherit" });
   // A terminal sends Ctrl-C to both processes by itself; everything else reaches only this one.
   process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
-  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  process.on("SIGHUP", () => child.kill("SIGHUP"));
   child.on("error", (error) => fail(`cannot start ${node}: ${error.message}`));
   child.on("exit", (code, signal) => {
     if (signal === null) process.exit(code);
@@ -47,6 +51,7 @@ function runWith(node) {
   });
 }
 
+/** @param {string} problem */
 function fail(problem) {
   console.error(`gangway ${problem}.`);
   console.error("Run `npm start` or `npm ci` first: both install the locked packages and Node 24.");

@@ -1,3 +1,4 @@
+// @ts-check
 // Says what is being done while it takes its time. Plain JavaScript for Node 20 without any
 // dependency: it has to work before anything is installed.
 

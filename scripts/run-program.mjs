@@ -1,3 +1,4 @@
+// @ts-check
 // Runs other programs. Plain JavaScript for Node 20 without any dependency.
 import { spawn } from "node:child_process";
 

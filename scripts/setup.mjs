@@ -1,3 +1,4 @@
+// @ts-check
 // Runs before `npm start` and `npm test`, so that a fresh clone needs no other step: installs the
 // locked packages when node_modules does not hold exactly them, and makes sure of a Node that runs
 // the sources. Plain JavaScript for Node 20 without any dependency; silent when nothing is to do.

@@ -1,3 +1,4 @@
+// @ts-check
 // Finds and installs what the lab and the tests need from the system. Plain JavaScript for Node 20
 // without any dependency. As a program: node scripts/system-packages.mjs PACKAGE …
 import { accessSync, constants, readdirSync } from "node:fs";
@@ -13,6 +14,7 @@ const COMMAND_OF = new Map([
   ["util-linux", "unshare"],
   ["procps", "sysctl"],
   ["uidmap", "newuidmap"],
+  ["openssh-client", "ssh"],
   ["systemd-container", "systemd-nspawn"],
 ]);
 
