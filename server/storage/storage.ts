@@ -19,7 +19,9 @@ export type StorageErrorKind =
   | "quotaExceeded"
   | "invalidName"
   | "busy"
-  | "offsetBeyondEnd";
+  | "offsetBeyondEnd"
+  /** The storage itself fails: an I/O error, a server that is gone, no descriptors left. */
+  | "unavailable";
 
 /** Thrown by adapters for expected failures. Anything else that they throw is a bug. */
 export class StorageError extends Error {
