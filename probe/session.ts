@@ -147,11 +147,12 @@ export class ProbeSession implements AsyncDisposable {
       insist(command, await this.control.ask(command, limit), [1]);
       const protection = this.#protection;
       const channel = protection === "private" ? await this.#protectData(socket, limit) : socket;
+      // Asked before the end: a closed connection no longer knows.
+      const resumed = channel instanceof TLSSocket && channel.isSessionReused();
       const bytes = await waitFor(`the data of ${command}`, limit, (signal) =>
         carry(channel, signal),
       );
       insist(command, await this.control.readReply(`the end of ${command}`, limit), [2]);
-      const resumed = channel instanceof TLSSocket && channel.isSessionReused();
       return { bytes, port, protection, resumed };
     } finally {
       socket.destroy();
