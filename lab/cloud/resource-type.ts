@@ -48,7 +48,7 @@ export interface ResourceType {
   readonly replacedBy: readonly string[];
   /** Whether packets meet it: a change calls `networkChanged`. */
   readonly network: boolean;
-  /** Properties that azure-native returns although the program may not give them, for previews. */
+  /** What Azure fills in inside declared objects: `subnets[].id`. Previews leave it unknown. */
   readonly computed: readonly string[];
   /** Inputs that Azure never returns. */
   readonly writeOnly?: readonly string[];

@@ -28,7 +28,7 @@ export const blobContainer: ResourceType = {
   },
   replacedBy: [],
   network: false,
-  computed: ["etag", "hasImmutabilityPolicy", "hasLegalHold", "lastModifiedTime", "leaseState"],
+  computed: [],
   put: ({ inputs, state }) => {
     const publicAccess = textAt(inputs, "publicAccess") ?? "None";
     const account = state.find(accountIdOf(inputs));

@@ -28,7 +28,7 @@ export const blob: ResourceType = {
   },
   replacedBy: ["source", "type", "contentMd5"],
   network: false,
-  computed: ["url"],
+  computed: [],
   put: ({ name, inputs }) => ({
     type: "Block",
     contentType: inputs["contentType"] ?? "application/octet-stream",

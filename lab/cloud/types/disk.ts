@@ -106,14 +106,7 @@ export const disk: ResourceType = {
   },
   replacedBy: ["location"],
   network: false,
-  computed: [
-    "diskSizeBytes",
-    "diskState",
-    "managedBy",
-    "provisioningState",
-    "uniqueId",
-    "timeCreated",
-  ],
+  computed: [],
   put,
   refuseDelete: (resource, state) => {
     const owner = ownerOf(resource.id, state);

@@ -263,14 +263,7 @@ export const networkInterface: ResourceType = {
   },
   replacedBy: ["location"],
   network: true,
-  computed: [
-    "etag",
-    "macAddress",
-    "primary",
-    "provisioningState",
-    "resourceGuid",
-    "virtualMachine",
-  ],
+  computed: ["ipConfigurations[].id", "ipConfigurations[].privateIPAddress"],
   put,
   refuseDelete: (nic, state) => {
     const machine = machineOf(nic.id, state);

@@ -42,7 +42,7 @@ export const networkSecurityGroup: ResourceType = {
   },
   replacedBy: ["location"],
   network: true,
-  computed: ["defaultSecurityRules", "etag", "provisioningState", "resourceGuid"],
+  computed: ["securityRules[].id", "securityRules[].etag"],
   put: ({ id, inputs }) => {
     const rules = listAt(inputs, "securityRules");
     refuseRules(id, rules);

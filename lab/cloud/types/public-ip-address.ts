@@ -147,7 +147,7 @@ export const publicIpAddress: ResourceType = {
   },
   replacedBy: ["location", "publicIPAddressVersion", "publicIPPrefix", "sku"],
   network: true,
-  computed: ["etag", "ipAddress", "ipConfiguration", "provisioningState", "resourceGuid"],
+  computed: ["dnsSettings.fqdn"],
   put,
   refuseDelete: (address, state) => {
     const [user] = interfacesUsing(state, "publicIPAddress", address.id);

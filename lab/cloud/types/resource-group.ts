@@ -15,6 +15,6 @@ export const resourceGroup: ResourceType = {
   properties: { resourceGroupName: text(), location: required(text()), tags: map() },
   replacedBy: ["location"],
   network: false,
-  computed: ["properties"],
+  computed: [],
   put: () => ({ properties: { provisioningState: "Succeeded" } }),
 };

@@ -154,6 +154,6 @@ export const roleAssignment: ResourceType = {
   },
   replacedBy: ["principalId", "principalType", "roleDefinitionId"],
   network: false,
-  computed: ["createdBy", "createdOn", "updatedBy", "updatedOn"],
+  computed: [],
   put,
 };

@@ -143,7 +143,7 @@ export const runCommand: ResourceType = {
   },
   replacedBy: ["location"],
   network: false,
-  computed: ["instanceView", "provisioningState"],
+  computed: [],
   put,
   afterPut: async ({ resource, previous, state, effects }) => {
     if (ranAlready(resource, previous)) return resource;

@@ -33,7 +33,7 @@ export const secret: ResourceType = {
   },
   replacedBy: [],
   network: false,
-  computed: [],
+  computed: ["properties.secretUri", "properties.secretUriWithVersion"],
   put: ({ id, name, inputs, state }) => {
     const value = textAt(inputs, "properties", "value") ?? "";
     if (Buffer.byteLength(value) > LARGEST_VALUE) {

@@ -94,13 +94,7 @@ export const storageAccount: ResourceType = {
   },
   replacedBy: ["location", "isHnsEnabled"],
   network: false,
-  computed: [
-    "creationTime",
-    "primaryEndpoints",
-    "primaryLocation",
-    "provisioningState",
-    "statusOfPrimary",
-  ],
+  computed: ["sku.tier"],
   put: ({ name, inputs }) => ({
     ...Object.fromEntries(
       Object.entries(inputs).filter(

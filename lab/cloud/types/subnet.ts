@@ -191,7 +191,7 @@ export const subnet: ResourceType = {
   },
   replacedBy: [],
   network: true,
-  computed: ["etag", "provisioningState", "purpose"],
+  computed: [],
   put: (request) => {
     const networkId = networkIdOf(request.inputs);
     const network = referenced(request.state, request, { id: networkId, type: VIRTUAL_NETWORK });

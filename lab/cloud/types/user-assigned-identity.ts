@@ -22,7 +22,7 @@ export const userAssignedIdentity: ResourceType = {
   },
   replacedBy: ["location"],
   network: false,
-  computed: ["clientId", "principalId", "tenantId"],
+  computed: [],
   put: ({ id }) => ({
     principalId: guidOf(`${id} principal`),
     clientId: guidOf(`${id} client`),

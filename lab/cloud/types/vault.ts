@@ -142,7 +142,7 @@ export const vault: ResourceType = {
   },
   replacedBy: ["location"],
   network: false,
-  computed: [],
+  computed: ["properties.vaultUri", "properties.provisioningState"],
   put,
   softDeleted: ({ name, inputs }) => ({
     name,

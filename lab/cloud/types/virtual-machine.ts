@@ -179,7 +179,12 @@ export const virtualMachine: ResourceType = {
   properties,
   replacedBy: ["location"],
   network: true,
-  computed: ["etag", "instanceView", "provisioningState", "timeCreated", "vmId"],
+  computed: [
+    "identity.principalId",
+    "identity.tenantId",
+    "storageProfile.osDisk.name",
+    "storageProfile.osDisk.managedDisk",
+  ],
   writeOnly: ["userData"],
   put,
   companions: (machine, state) => ({

@@ -140,7 +140,7 @@ export const virtualNetwork: ResourceType = {
   },
   replacedBy: ["location"],
   network: true,
-  computed: ["etag", "provisioningState", "resourceGuid", "flowLogs", "subnets"],
+  computed: ["subnets[].id", "subnets[].etag", "subnets[].provisioningState"],
   put,
   companions,
   refuseDelete: (network, state) => {
