@@ -28,6 +28,8 @@ export default tseslint.config(
       "@typescript-eslint/no-explicit-any": "error",
       "@typescript-eslint/no-unnecessary-type-assertion": "error",
       "@typescript-eslint/only-throw-error": "error",
+      // In a scope with `await using`, a promise that is returned without await outlives the resource.
+      "@typescript-eslint/return-await": ["error", "error-handling-correctness-only"],
       "@typescript-eslint/consistent-type-imports": "error",
       eqeqeq: "error",
       "no-empty": "error",

@@ -1,0 +1,205 @@
+/** Storage in memory: the second adapter, for tests and for demonstrations that leave no trace. */
+import {
+  StorageError,
+  type Entry,
+  type ReadHandle,
+  type Storage,
+  type WriteHandle,
+  type WriteMode,
+} from "./storage.ts";
+
+interface Folder {
+  readonly kind: "directory";
+  readonly unique: string;
+  readonly children: Map<string, Node>;
+  modifiedMs: number;
+  mode: number;
+}
+
+interface File {
+  readonly kind: "file";
+  readonly unique: string;
+  content: Uint8Array;
+  modifiedMs: number;
+  mode: number;
+}
+
+type Node = Folder | File;
+
+const BATCH = 256;
+
+export class InMemoryStorage implements Storage {
+  #created = 0;
+  readonly #root: Folder = this.#folder();
+  readonly #writing = new Set<string>();
+
+  async entry(path: string): Promise<Entry> {
+    return entryOf(namesOf(path).at(-1) ?? "", this.#node(path));
+  }
+
+  async *list(path: string): AsyncGenerator<readonly Entry[]> {
+    const entries = [...folderOrThrow(this.#node(path)).children].map(([name, node]) =>
+      entryOf(name, node),
+    );
+    for (let first = 0; first < entries.length; first += BATCH) {
+      yield entries.slice(first, first + BATCH);
+    }
+  }
+
+  async openRead(path: string): Promise<ReadHandle> {
+    const { content } = fileOrThrow(this.#node(path));
+    return {
+      sizeBytes: content.length,
+      fileDescriptor: undefined,
+      async read(buffer, position) {
+        const part = content.subarray(position, position + buffer.length);
+        buffer.set(part);
+        return part.length;
+      },
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  }
+
+  async openWrite(path: string, mode: WriteMode): Promise<WriteHandle> {
+    const { folder, name: wanted } = this.#place(path);
+    const name = mode.kind === "unique" ? freeName(folder, wanted) : wanted;
+    const existing = folder.children.get(name);
+    if (existing?.kind === "directory") throw new StorageError("isADirectory");
+    const before = existing?.content ?? new Uint8Array();
+    const startOffset =
+      mode.kind === "append" ? before.length : mode.kind === "resume" ? mode.offset : 0;
+    if (startOffset > before.length) throw new StorageError("offsetBeyondEnd");
+    const key = `${folder.unique}/${name}`;
+    if (this.#writing.has(key)) throw new StorageError("busy");
+    this.#writing.add(key);
+    const inPlace = mode.kind === "append" || mode.kind === "resume";
+    const chunks = [before.slice(0, startOffset)];
+    const store = (): void => {
+      const file = { ...(existing ?? this.#file()), content: Buffer.concat(chunks) };
+      folder.children.set(name, { ...file, modifiedMs: Date.now() });
+    };
+    return {
+      fileDescriptor: undefined,
+      startOffset,
+      async write(chunk) {
+        chunks.push(chunk.slice());
+        // What an appended or resumed upload has written stays even when it breaks off.
+        if (inPlace) store();
+      },
+      async commit() {
+        store();
+        return name;
+      },
+      [Symbol.asyncDispose]: async () => void this.#writing.delete(key),
+    };
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    if (namesOf(path).length === 0) throw new StorageError("exists");
+    const { folder, name } = this.#place(path);
+    if (folder.children.has(name)) throw new StorageError("exists");
+    folder.children.set(name, this.#folder());
+  }
+
+  async removeDirectory(path: string): Promise<void> {
+    if (namesOf(path).length === 0) throw new StorageError("denied");
+    const target = folderOrThrow(this.#node(path));
+    if (target.children.size > 0) throw new StorageError("notEmpty");
+    const { folder, name } = this.#place(path);
+    folder.children.delete(name);
+  }
+
+  async removeFile(path: string): Promise<void> {
+    fileOrThrow(this.#node(path));
+    const { folder, name } = this.#place(path);
+    folder.children.delete(name);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    if (namesOf(from).length === 0 || namesOf(to).length === 0) throw new StorageError("denied");
+    const node = this.#node(from);
+    const [source, target] = [this.#place(from), this.#place(to)];
+    if (target.folder.children.get(target.name)?.kind === "directory") {
+      throw new StorageError("exists");
+    }
+    if (node.kind === "directory" && `${to}/`.startsWith(`${from}/`)) {
+      throw new StorageError("invalidName");
+    }
+    source.folder.children.delete(source.name);
+    target.folder.children.set(target.name, node);
+  }
+
+  async setModified(path: string, modifiedMs: number): Promise<void> {
+    this.#node(path).modifiedMs = modifiedMs;
+  }
+
+  async setMode(path: string, mode: number): Promise<void> {
+    this.#node(path).mode = mode & 0o777;
+  }
+
+  async freeBytes(path: string): Promise<number | undefined> {
+    this.#node(path);
+    return undefined;
+  }
+
+  #file(): File {
+    return { kind: "file", ...this.#facts(0o644), content: new Uint8Array() };
+  }
+
+  #folder(): Folder {
+    return { kind: "directory", ...this.#facts(0o755), children: new Map() };
+  }
+
+  #facts(mode: number): { unique: string; modifiedMs: number; mode: number } {
+    return { unique: String(this.#created++), modifiedMs: Date.now(), mode };
+  }
+
+  #node(path: string): Node {
+    let node: Node = this.#root;
+    for (const name of namesOf(path)) {
+      const child: Node | undefined = folderOrThrow(node).children.get(name);
+      if (child === undefined) throw new StorageError("notFound");
+      node = child;
+    }
+    return node;
+  }
+
+  /** The folder that holds the last name, which need not exist. */
+  #place(path: string): { readonly folder: Folder; readonly name: string } {
+    const names = namesOf(path);
+    const name = names.pop();
+    if (name === undefined) throw new StorageError("isADirectory");
+    return { folder: folderOrThrow(this.#node(`/${names.join("/")}`)), name };
+  }
+}
+
+function namesOf(path: string): string[] {
+  const names = path.split("/").filter((name) => name !== "");
+  if (names.some((name) => /[\u0000\r\n]/u.test(name) || Buffer.byteLength(name) > 255)) {
+    throw new StorageError("invalidName");
+  }
+  return names;
+}
+
+function entryOf(name: string, node: Node): Entry {
+  const { kind, modifiedMs, mode, unique } = node;
+  const sizeBytes = node.kind === "file" ? node.content.length : 0;
+  return { name, kind, sizeBytes, modifiedMs, mode, unique };
+}
+
+function folderOrThrow(node: Node): Folder {
+  if (node.kind !== "directory") throw new StorageError("notADirectory");
+  return node;
+}
+
+function fileOrThrow(node: Node): File {
+  if (node.kind !== "file") throw new StorageError("isADirectory");
+  return node;
+}
+
+function freeName(folder: Folder, name: string): string {
+  for (let number = 0; ; number++) {
+    const candidate = number === 0 ? name : `${name}.${String(number)}`;
+    if (!folder.children.has(candidate)) return candidate;
+  }
+}
