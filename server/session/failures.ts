@@ -1,15 +1,7 @@
 /** From closed kinds of failures to replies: the only place that knows both. */
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { StorageErrorKind } from "../storage/storage.ts";
-import type { LineFault } from "../protocol/lines.ts";
 import type { TransferFailure, TransferPlan, TransferResult } from "./outcomes.ts";
-
-/** Replies to lines that no command can be made of. */
-export const LINE_FAULT_REPLIES = {
-  tooLong: reply.unknownCommand("The line is too long."),
-  notUtf8: reply.syntaxError("The line is not UTF-8."),
-  controlCharacter: reply.syntaxError("The line holds NUL or a lone CR."),
-} as const satisfies Record<LineFault, Reply>;
 
 const STORAGE_REPLIES = {
   notFound: reply.fileUnavailable("No such file or folder."),
@@ -24,6 +16,7 @@ const STORAGE_REPLIES = {
   invalidName: reply.nameNotAllowed("Name not allowed."),
   busy: reply.fileBusy("The file is in use."),
   offsetBeyondEnd: reply.invalidRestart("The restart offset lies beyond the end of the file."),
+  unavailable: reply.localError("The storage fails; try again later."),
 } as const satisfies Record<StorageErrorKind, Reply>;
 
 /** The reply to a command that storage refused. */

@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
-import { isHttpMethod, parseCommand, type ParsedCommand } from "../protocol/commands.ts";
+import type { ParsedCommand } from "../protocol/commands.ts";
 import type { LineEvent } from "../protocol/lines.ts";
 import {
   cleanText,
@@ -17,17 +17,13 @@ import { TlsHandshakeError } from "../tls/secure-socket.ts";
 import { CommandQueue } from "./command-queue.ts";
 import { ControlConnection, type ConnectionOwner } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
-import { LINE_FAULT_REPLIES, transferReply } from "./failures.ts";
+import { transferReply } from "./failures.ts";
+import { Holdings } from "./holdings.ts";
+import { interpretLine } from "./instructions.ts";
 import { LIMITS } from "./limits.ts";
 import type { Outcome, TransferPlan } from "./outcomes.ts";
 import { describeCommand, describeTransfer } from "./records.ts";
-import {
-  IMPLICIT_TLS_STATE,
-  INITIAL_STATE,
-  NO_DATA,
-  type SessionState,
-  type StateChange,
-} from "./state.ts";
+import { IMPLICIT_TLS_STATE, type Login, type StateChange } from "./state.ts";
 import { RunningTransfer } from "./transfers.ts";
 import type { ServerView } from "./view.ts";
 
@@ -48,13 +44,12 @@ export class Session implements ConnectionOwner {
   readonly connection: ControlConnection;
   readonly #host: SessionHost;
   readonly #logger: Logger;
-  #state: SessionState = INITIAL_STATE;
+  readonly #holdings = new Holdings();
   #phase: Phase = "open";
   /** A line is being worked on; the others wait. */
   #busy = false;
   #transfer: RunningTransfer | undefined;
   readonly #queue: CommandQueue;
-  #ends: AbortController | undefined;
   #deadlineMs: number;
   /** Code of the last reply, for the log. */
   #lastCode = 0;
@@ -73,7 +68,7 @@ export class Session implements ConnectionOwner {
       const { tls } = this.#host.view();
       if (mode === "implicitTls" && tls !== undefined) {
         await this.connection.secure("", tls.control, this.#handshakeSignal());
-        this.#state = IMPLICIT_TLS_STATE;
+        await this.#holdings.apply(IMPLICIT_TLS_STATE);
       }
       this.#write(reply.greeting("Gangway ready."));
     });
@@ -166,53 +161,59 @@ export class Session implements ConnectionOwner {
   }
 
   async #handle(event: LineEvent): Promise<void> {
-    switch (event.kind) {
-      case "telnetOption":
-        this.connection.write(event.answer);
+    const instruction = interpretLine(event);
+    switch (instruction.kind) {
+      case "send":
+        this.connection.write(instruction.bytes);
         return;
-      case "refused":
-        this.#write(LINE_FAULT_REPLIES[event.fault]);
+      case "perform":
+        await this.#perform(instruction.outcome);
         return;
-      case "flood":
-        this.close(reply.serviceClosing("The line does not end; goodbye."));
-        return;
-      case "line": {
-        const parsed = parseCommand(event.text);
-        if (parsed === undefined) this.#write(reply.unknownCommand("Not a command."));
-        else if (isHttpMethod(parsed.verb))
-          this.close(reply.serviceClosing("This is an FTP server."));
-        else await this.#execute(parsed);
-      }
+      case "execute":
+        await this.#execute(instruction.parsed);
     }
   }
 
   async #execute(parsed: ParsedCommand): Promise<void> {
     const startedMs = Date.now();
+    const before = this.#holdings.state.login;
     const { outcome, change } = await dispatch(parsed, {
-      state: this.#state,
+      state: this.#holdings.state,
       view: this.#host.view(),
       peerAddress: this.connection.peerAddress,
       localAddress: this.connection.localAddress,
       localPort: this.connection.localPort,
       nowMs: startedMs,
       transfer: this.#transfer,
-      signal: () => this.#signal(),
+      signal: () => this.#holdings.signal(),
     });
     // While a transfer runs, what it leaves standing is its own affair.
-    if (this.#transfer === undefined) await this.#apply(change);
+    if (this.#transfer === undefined) await this.#holdings.apply(change);
     await this.#perform(outcome);
     const tookMs = Date.now() - startedMs;
     this.#logger.log("debug", "command", describeCommand(parsed, outcome, this.#lastCode, tookMs));
-    if (this.#transfer === undefined) this.#ends = undefined;
-    if (this.#state.login.kind === "loggedIn" && this.#phase === "open") {
+    if (this.#transfer === undefined) this.#settle(before);
+  }
+
+  /** After a command: notes a login, and until when the next one may come. */
+  #settle(before: Login): void {
+    this.#holdings.dropSignal();
+    const { login } = this.#holdings.state;
+    if (this.#phase !== "open") return;
+    if (login.kind === "loggedIn") {
       this.#deadlineMs = Date.now() + LIMITS.idleSessionSeconds * 1000;
+      if (before.kind === "loggedIn") return;
+      const { account, siteName } = login.principal;
+      this.#logger.log("info", "loggedIn", { account: account.name, site: siteName });
+    } else if (before.kind === "loggedIn") {
+      this.#deadlineMs = Date.now() + LIMITS.unauthenticatedSeconds * 1000;
     }
   }
 
   async #perform(outcome: Outcome): Promise<void> {
     switch (outcome.kind) {
       case "reply":
-        await this.#apply(outcome.next ?? {});
+        await this.#holdings.apply(outcome.next ?? {});
         this.#write(outcome.reply);
         return;
       case "close":
@@ -245,14 +246,13 @@ export class Session implements ConnectionOwner {
     }
     this.#lastCode = accepted.code;
     await this.connection.secure(formatReply(accepted), tls.control, this.#handshakeSignal());
-    await this.#apply(next);
+    await this.#holdings.apply(next);
   }
 
   async #runTransfer(plan: TransferPlan): Promise<void> {
     const startedMs = Date.now();
-    const { data, protection } = this.#state;
-    // The transfer owns the data connection from now on.
-    this.#state = { ...this.#state, data: NO_DATA };
+    const { level } = this.#holdings.state.protection;
+    const channel = this.#holdings.takeData();
     this.#write(reply.opening(plan.opening));
     const transfer = new RunningTransfer(plan);
     this.#transfer = transfer;
@@ -260,8 +260,8 @@ export class Session implements ConnectionOwner {
     if (this.#phase !== "open" || this.#isAbandoned()) transfer.abort();
     const result = await transfer
       .run({
-        channel: data,
-        tls: protection.level === "private" ? this.#host.view().tls : undefined,
+        channel,
+        tls: level === "private" ? this.#host.view().tls : undefined,
         localAddress: this.connection.localAddress,
         localPort: this.connection.localPort,
       })
@@ -279,47 +279,20 @@ export class Session implements ConnectionOwner {
     }
   }
 
-  /** Applies changes of state; a data connection that is replaced is given back. */
-  async #apply(change: StateChange): Promise<void> {
-    const { data, login } = this.#state;
-    this.#state = { ...this.#state, ...change };
-    if (data !== this.#state.data && data.kind === "passive") {
-      await data.lease[Symbol.asyncDispose]();
-    }
-    if (this.#phase !== "open") this.#release();
-    const { login: current } = this.#state;
-    if (current.kind === "loggedIn" && login.kind !== "loggedIn") {
-      const { account, siteName } = current.principal;
-      this.#logger.log("info", "loggedIn", { account: account.name, site: siteName });
-    } else if (current.kind !== "loggedIn" && login.kind === "loggedIn") {
-      this.#deadlineMs = Date.now() + LIMITS.unauthenticatedSeconds * 1000;
-    }
-  }
-
   #write(answer: Reply): void {
     this.#lastCode = answer.code;
     if (this.#phase === "open") this.connection.write(formatReply(answer));
   }
 
-  /** Gives back everything that a session can hold. */
+  /** Ends what runs and gives back everything. */
   #release(): void {
     this.#transfer?.abort();
-    this.#ends?.abort();
-    const { data } = this.#state;
-    this.#state = { ...this.#state, data: NO_DATA };
-    if (data.kind === "passive") {
-      data.lease[Symbol.asyncDispose]().then(undefined, (error: unknown) => this.#fail(error));
-    }
-  }
-
-  #signal(): AbortSignal {
-    this.#ends ??= new AbortController();
-    return this.#ends.signal;
+    this.#holdings.release().catch((error: unknown) => this.#fail(error));
   }
 
   #handshakeSignal(): AbortSignal {
     const timeout = AbortSignal.timeout(LIMITS.tlsHandshakeSeconds * 1000);
-    return AbortSignal.any([this.#signal(), timeout]);
+    return AbortSignal.any([this.#holdings.signal(), timeout]);
   }
 }
 

@@ -1,0 +1,45 @@
+/** What a session does about a line: run a command, answer at once, or send Telnet's bytes. */
+import { isHttpMethod, parseCommand, type ParsedCommand } from "../protocol/commands.ts";
+import type { LineEvent, LineFault } from "../protocol/lines.ts";
+import { reply, type Reply } from "../protocol/replies.ts";
+import type { Outcome } from "./outcomes.ts";
+
+export type Instruction =
+  | { readonly kind: "execute"; readonly parsed: ParsedCommand }
+  | { readonly kind: "perform"; readonly outcome: Outcome }
+  | { readonly kind: "send"; readonly bytes: Uint8Array };
+
+/** Replies to lines that no command can be made of. */
+const LINE_FAULT_REPLIES = {
+  tooLong: reply.unknownCommand("The line is too long."),
+  notUtf8: reply.syntaxError("The line is not UTF-8."),
+  controlCharacter: reply.syntaxError("The line holds NUL or a lone CR."),
+} as const satisfies Record<LineFault, Reply>;
+
+export function interpretLine(event: LineEvent): Instruction {
+  switch (event.kind) {
+    case "telnetOption":
+      return { kind: "send", bytes: event.answer };
+    case "refused":
+      return perform({ kind: "reply", reply: LINE_FAULT_REPLIES[event.fault] });
+    case "flood":
+      return perform({
+        kind: "close",
+        reply: reply.serviceClosing("The line does not end; goodbye."),
+      });
+    case "line": {
+      const parsed = parseCommand(event.text);
+      if (parsed === undefined) {
+        return perform({ kind: "reply", reply: reply.unknownCommand("Not a command.") });
+      }
+      // What follows is a web request's headers and body; nothing of it may run.
+      return isHttpMethod(parsed.verb)
+        ? perform({ kind: "close", reply: reply.serviceClosing("This is an FTP server.") })
+        : { kind: "execute", parsed };
+    }
+  }
+}
+
+function perform(outcome: Outcome): Instruction {
+  return { kind: "perform", outcome };
+}
