@@ -20,6 +20,9 @@ export async function runChecks(
   const reports = new Map<CheckId, Promise<CheckReport>>();
   const laneEnds = new Map<string, Promise<unknown>>();
   for (const check of checks) {
+    const late = [...check.needs, ...(check.needsOneOf ?? [])].find((id) => !reports.has(id));
+    if (late !== undefined)
+      throw new Error(`check ${check.id} comes before ${late}, which it needs`);
     const before = laneEnds.get(check.lane);
     const report = run.report(check, reports, before).then(
       (done) => {

@@ -1,6 +1,7 @@
 /** What the policy forbids has to be refused. */
 import { failed, notRun, passed, type Check } from "../check.ts";
 import { ControlConnection, insist } from "../control-connection.ts";
+import { dial } from "../dial.ts";
 import type { Expectations } from "../options.ts";
 import { replyClass } from "../replies.ts";
 import { ProbeSession } from "../session.ts";
@@ -52,8 +53,11 @@ function planClearData({ dataPolicy, tls }: Expectations): Check {
       }
       if (dataPolicy === "deny") return failed({ kind: "privateAccepted" });
       // Some servers take PROT C and refuse the transfer (RFC 4217, section 9: 521 or 522).
-      await session.lease(facts.leases.has("EPSV") ? "EPSV" : "PASV", limit);
-      const listing = await session.control.ask("LIST", limit);
+      const verb = facts.leases.has("EPSV") ? "EPSV" : "PASV";
+      const { port } = await session.lease(verb, limit);
+      // Connected, since a server that does not mind would otherwise wait for the connection.
+      const socket = await dial({ address, port, role: "passive" }, limit);
+      const listing = await session.control.ask("LIST", limit).finally(() => socket.destroy());
       return replyClass(listing) >= 4
         ? passed(`a listing after PROT C is answered with ${String(listing.code)}`)
         : failed({ kind: "clearAccepted", channel: "data" });

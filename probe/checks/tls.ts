@@ -57,12 +57,10 @@ export function planTlsChecks(expected: Expectations): readonly Check[] {
       return distrust === undefined ? passed(`${peer.version}, greets`) : failed(distrust);
     },
   };
-  return [
-    explicit,
-    ...planCertificateChecks(expected, source),
-    planVersionCheck(expected),
-    implicit,
-  ];
+  const certificate = planCertificateChecks(expected, source);
+  return source === "explicitTls"
+    ? [explicit, ...certificate, planVersionCheck(expected), implicit]
+    : [implicit, ...certificate, explicit, planVersionCheck(expected)];
 }
 
 function planCertificateChecks(

@@ -1,0 +1,429 @@
+/** The whole probe against a server that is right, and then wrong in one way at a time. */
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import {
+  holds,
+  probeHost,
+  type CheckReport,
+  type Layer,
+  type ProbeOptions,
+  type ProbeReport,
+} from "../../probe/index.ts";
+import { makeNamedCertificate } from "../support/named-certificate.ts";
+import {
+  SCRIPTED_ACCOUNT,
+  SCRIPTED_PASSWORD,
+  startScriptedServer,
+  type ScriptedServer,
+} from "../support/scripted-server.ts";
+import type { Script } from "../support/scripted-state.ts";
+
+const optionsFor = (server: ScriptedServer): ProbeOptions => ({
+  host: server.address,
+  account: SCRIPTED_ACCOUNT,
+  password: SCRIPTED_PASSWORD,
+  controlPort: server.controlPort,
+  implicitTlsPort: server.implicitTlsPort,
+  passivePorts: server.passivePorts,
+  fingerprint: server.fingerprint,
+});
+
+async function probe(
+  script: Partial<Script>,
+  changes: Partial<ProbeOptions> = {},
+): Promise<{ report: ProbeReport; server: ScriptedServer }> {
+  await using server = await startScriptedServer(script);
+  return { report: await probeHost({ ...optionsFor(server), ...changes }), server };
+}
+
+function find({ checks }: ProbeReport, id: string): CheckReport {
+  const found = checks.find((check) => check.id === id);
+  if (found === undefined) throw new Error(`no check ${id}`);
+  return found;
+}
+
+const idsOf = ({ checks }: ProbeReport, outcome: string) =>
+  checks.filter((check) => check.outcome === outcome).map(({ id }) => id);
+
+describe("a good server", () => {
+  it.each(["explicit", "implicit"] as const)("passes with %s TLS", async (tls) => {
+    const { report, server } = await probe({}, { tls });
+    expect(idsOf(report, "failed")).toEqual([]);
+    expect(idsOf(report, "warning")).toEqual([]);
+    expect(idsOf(report, "notRun")).toEqual(["clearData", "layers"]);
+    expect(holds(report)).toBe(true);
+    expect(find(report, "dataConnection").detail).toContain("session resumed");
+    expect(server.files.size).toBe(0);
+    // The password travels under TLS only.
+    const passwords = server.heard.filter(({ line }) => line.includes(SCRIPTED_PASSWORD));
+    expect(passwords.length).toBeGreaterThan(0);
+    expect(passwords.every(({ secured }) => secured)).toBe(true);
+  });
+
+  it("passes with TLS 1.2 and a strict data policy", async () => {
+    const { report } = await probe({ requireTlsForData: true }, { dataPolicy: "require" });
+    expect(idsOf(report, "failed")).toEqual([]);
+    expect(find(report, "clearData").outcome).toBe("passed");
+  });
+
+  it("passes in clear where that is declared", async () => {
+    const { report } = await probe(
+      { requireTlsForUser: false },
+      { tls: "off", controlPolicy: "allow" },
+    );
+    expect(holds(report)).toBe(true);
+    expect(find(report, "dataConnection").detail).toContain("in clear");
+    expect(find(report, "roundTrip").outcome).toBe("passed");
+  });
+
+  it("passes where TLS for data is denied", async () => {
+    const { report } = await probe({ denyTlsForData: true }, { dataPolicy: "deny" });
+    expect(holds(report)).toBe(true);
+    expect(find(report, "clearData").outcome).toBe("passed");
+  });
+
+  it("passes with a range of one port", async () => {
+    const { report } = await probe({ rangeSize: 1 });
+    expect(idsOf(report, "failed")).toEqual([]);
+    expect(find(report, "edgePorts").outcome).toBe("passed");
+  });
+
+  it("is trusted by authorities when no fingerprint is given", async () => {
+    const certificate = await makeNamedCertificate({ names: ["127.0.0.1"] });
+    await using server = await startScriptedServer({ certificate });
+    const { fingerprint: _, ...options } = optionsFor(server);
+    const trusted = await probeHost({ ...options, authorities: certificate.certificate });
+    expect(idsOf(trusted, "failed")).toEqual([]);
+    const untrusted = await probeHost(options);
+    expect(find(untrusted, "certificateChain")).toMatchObject({
+      outcome: "failed",
+      suspect: "certificate",
+    });
+  });
+
+  it("keeps a silent control connection", async () => {
+    const { report } = await probe({}, { idleSeconds: 1 });
+    expect(find(report, "idle").outcome).toBe("passed");
+  });
+
+  it("is reported check by check, in the order of their ends", async () => {
+    const seen: string[] = [];
+    const { report } = await probe({}, { onCheck: ({ id }) => seen.push(id) });
+    expect(seen.toSorted()).toEqual(report.checks.map(({ id }) => id).toSorted());
+  });
+});
+
+describe("a server that is wrong in one way", () => {
+  const cases: readonly {
+    readonly name: string;
+    readonly script: Partial<Script>;
+    readonly options?: Partial<ProbeOptions>;
+    readonly check: string;
+    readonly suspect: Layer;
+    readonly others?: readonly string[];
+  }[] = [
+    {
+      name: "advertises its private address",
+      script: { advertisedAddress: "10.20.1.4" },
+      check: "advertisedAddress",
+      suspect: "advertisedAddress",
+    },
+    {
+      name: "advertises another address than declared",
+      script: {},
+      options: { advertisedAddress: "203.0.113.9" },
+      check: "advertisedAddress",
+      suspect: "advertisedAddress",
+    },
+    {
+      name: "leases a port outside the range",
+      script: { strayPort: 1025 },
+      check: "passivePort",
+      suspect: "serverRange",
+      others: ["dataConnection"],
+    },
+    {
+      name: "uses a narrower range than declared",
+      script: { rangeSize: 8, leasedSize: 6 },
+      check: "edgePorts",
+      suspect: "serverRange",
+    },
+    {
+      name: "listens beside the range",
+      script: { listenAfterRange: true },
+      check: "outsidePorts",
+      suspect: "serverRange",
+    },
+    {
+      name: "takes USER without TLS",
+      script: { requireTlsForUser: false },
+      check: "clearCredentials",
+      suspect: "tlsPolicy",
+    },
+    {
+      name: "takes data in clear",
+      script: {},
+      options: { dataPolicy: "require" },
+      check: "clearData",
+      suspect: "tlsPolicy",
+    },
+    {
+      name: "takes data with TLS where that is denied",
+      script: {},
+      options: { dataPolicy: "deny" },
+      check: "clearData",
+      suspect: "tlsPolicy",
+    },
+    {
+      name: "offers no TLS",
+      script: { replies: { AUTH: "502 No TLS" } },
+      check: "explicitTls",
+      suspect: "certificate",
+    },
+    {
+      name: "sends clear text behind AUTH",
+      script: { textAfterAuth: "230 Hello\r\n" },
+      check: "explicitTls",
+      suspect: "server",
+    },
+    {
+      name: "has no TLS 1.3",
+      script: { maxTlsVersion: "TLSv1.2" },
+      check: "tlsVersions",
+      suspect: "tlsPolicy",
+    },
+    {
+      name: "still takes TLS 1.2",
+      script: {},
+      options: { minTlsVersion: "TLSv1.3" },
+      check: "tlsVersions",
+      suspect: "tlsPolicy",
+    },
+    {
+      name: "greets with 421",
+      script: { replies: { greeting: "421 Too busy" } },
+      check: "greeting",
+      suspect: "server",
+      others: ["implicitTls"],
+    },
+    {
+      name: "is no FTP server",
+      script: { replies: { greeting: "SSH-2.0-OpenSSH_9.6" } },
+      check: "greeting",
+      suspect: "server",
+      others: ["implicitTls"],
+    },
+    {
+      name: "says nothing",
+      script: { silentOn: ["greeting"] },
+      options: { timeoutSeconds: 1 },
+      check: "greeting",
+      suspect: "server",
+      others: ["implicitTls"],
+    },
+    {
+      name: "cuts the connection on PASS",
+      script: { resetOn: ["PASS"] },
+      check: "login",
+      suspect: "server",
+    },
+    {
+      name: "refuses the password",
+      script: {},
+      options: { password: "wrong" },
+      check: "login",
+      suspect: "account",
+    },
+    {
+      name: "knows no EPSV",
+      script: { replies: { EPSV: "502 Not here" } },
+      check: "extendedPassive",
+      suspect: "server",
+    },
+    {
+      name: "knows no PASV",
+      script: { replies: { PASV: "502 Not here" } },
+      check: "passive",
+      suspect: "server",
+    },
+    {
+      name: "answers PASV with nonsense",
+      script: { replies: { PASV: "227 Passive (none)" } },
+      check: "passive",
+      suspect: "server",
+    },
+    {
+      name: "truncates downloads",
+      script: { download: (stored) => stored.subarray(0, stored.length / 2) },
+      check: "roundTrip",
+      suspect: "storage",
+    },
+    {
+      name: "changes a byte",
+      script: { store: (sent) => Buffer.concat([sent.subarray(1), Buffer.of(0)]) },
+      check: "roundTrip",
+      suspect: "storage",
+    },
+    {
+      name: "swallows uploads",
+      script: { store: () => undefined },
+      check: "roundTrip",
+      suspect: "storage",
+    },
+    {
+      name: "keeps what was deleted",
+      script: { keepDeleted: true },
+      check: "roundTrip",
+      suspect: "storage",
+    },
+    {
+      name: "has no space",
+      script: { replies: { STOR: "452 No space" } },
+      check: "roundTrip",
+      suspect: "storage",
+    },
+    {
+      name: "ends silent sessions",
+      script: { idleMilliseconds: 300 },
+      options: { idleSeconds: 1 },
+      check: "idle",
+      suspect: "server",
+    },
+    {
+      name: "forgets to answer NOOP",
+      script: { silentOn: ["NOOP"] },
+      options: { idleSeconds: 1, timeoutSeconds: 1 },
+      check: "idle",
+      suspect: "idleTimeout",
+    },
+  ];
+
+  it.each(cases)("$name", async ({ script, options, check, suspect, others = [] }) => {
+    const { report } = await probe(script, options);
+    expect(idsOf(report, "failed").toSorted()).toEqual([check, ...others].toSorted());
+    expect(find(report, check).suspect).toBe(suspect);
+    expect(find(report, check).advice).not.toEqual([]);
+    expect(holds(report)).toBe(false);
+  });
+});
+
+describe("certificates", () => {
+  it.each([
+    ["another name", { names: ["other.example.com"] }, "certificateNames", "failed"],
+    [
+      "an end yesterday",
+      { names: ["127.0.0.1"], fromDays: -9, toDays: -1 },
+      "certificateDates",
+      "failed",
+    ],
+    ["an end in 20 days", { names: ["127.0.0.1"], toDays: 20 }, "certificateDates", "warning"],
+    ["a start tomorrow", { names: ["127.0.0.1"], fromDays: 1 }, "certificateDates", "failed"],
+  ] as const)("with %s", async (_name, request, check, outcome) => {
+    const { report } = await probe({ certificate: await makeNamedCertificate(request) });
+    expect(idsOf(report, outcome)).toEqual([check]);
+    expect(find(report, check).suspect).toBe("certificate");
+    // The pin still says who this is, so everything else is proved as well.
+    expect(find(report, "roundTrip").outcome).toBe("passed");
+  });
+
+  it("with another fingerprint: nobody gets the password", async () => {
+    const { report, server } = await probe({}, { fingerprint: "00".repeat(32) });
+    expect(find(report, "certificateChain")).toMatchObject({
+      outcome: "failed",
+      suspect: "certificate",
+    });
+    expect(find(report, "login").outcome).toBe("notRun");
+    expect(server.heard.some(({ line }) => line.startsWith("PASS"))).toBe(false);
+  });
+});
+
+describe("after a failure", () => {
+  it("the file is taken away", async () => {
+    const { server } = await probe({ download: () => Buffer.alloc(0) });
+    expect(server.heard.some(({ line }) => line.startsWith("STOR"))).toBe(true);
+    expect(server.files.size).toBe(0);
+  });
+
+  it("what needs the failed check is not run and says so, the rest is", async () => {
+    const { report } = await probe({ replies: { USER: "530 No" } });
+    expect(idsOf(report, "failed")).toEqual(["login"]);
+    expect(find(report, "roundTrip")).toMatchObject({ outcome: "notRun" });
+    expect(find(report, "extendedPassive").detail).toContain(find(report, "login").title);
+    expect(find(report, "implicitTls").outcome).toBe("passed");
+    expect(find(report, "outsidePorts").outcome).toBe("passed");
+  });
+
+  it("a port that refuses has a report, too", async () => {
+    const taken = createServer();
+    await once(taken.listen(0, "127.0.0.1"), "listening");
+    const address = taken.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    await new Promise((resolve) => taken.close(resolve));
+    const report = await probeHost({
+      host: "127.0.0.1",
+      password: "-",
+      controlPort: port,
+      implicitTlsPort: "off",
+    });
+    expect(idsOf(report, "failed")).toEqual(["controlPort"]);
+    expect(find(report, "controlPort")).toMatchObject({
+      suspect: "server",
+      setting: "controlPort",
+    });
+  });
+
+  it("a name without an address is named", async () => {
+    const report = await probeHost({ host: "nowhere.invalid", password: "-" });
+    expect(idsOf(report, "failed")).toEqual(["address"]);
+  });
+});
+
+describe("evidence", () => {
+  const rowsOf = ({ controlPort, implicitTlsPort, passivePorts }: ScriptedServer, last: number) => [
+    {
+      layer: "nicNsg",
+      ranges: [
+        `${String(controlPort)}-${String(controlPort)}`,
+        `${String(implicitTlsPort)}-${String(implicitTlsPort)}`,
+        `${String(passivePorts.first)}-${String(last)}`,
+      ],
+    },
+  ];
+
+  it("is compared layer by layer", async () => {
+    await using server = await startScriptedServer();
+    const whole = rowsOf(server, server.passivePorts.last);
+    const short = rowsOf(server, server.passivePorts.last - 1);
+    const good = await probeHost({ ...optionsFor(server), exposure: whole });
+    expect(find(good, "layers").outcome).toBe("passed");
+    const live = { exposure: whole, evidence: () => Promise.resolve(short) };
+    const bad = await probeHost({ ...optionsFor(server), ...live });
+    expect(find(bad, "layers")).toMatchObject({ outcome: "failed", suspect: "nicNsg" });
+  });
+
+  it("that cannot be read is a warning", async () => {
+    const evidence = () => Promise.reject(new Error("no access\nstack"));
+    const { report } = await probe({}, { evidence });
+    expect(find(report, "layers")).toMatchObject({
+      outcome: "warning",
+      detail: "the layers could not be read: no access",
+    });
+    expect(holds(report)).toBe(true);
+  });
+});
+
+it("stops when its signal aborts", async () => {
+  const reason = new Error("enough");
+  await using server = await startScriptedServer({ silentOn: ["greeting"] });
+  const stop = new AbortController();
+  const running = probeHost({
+    ...optionsFor(server),
+    timeoutSeconds: 60,
+    signal: stop.signal,
+    onCheck: ({ id }) => {
+      if (id === "controlPort") stop.abort(reason);
+    },
+  });
+  await expect(running).rejects.toBe(reason);
+});
