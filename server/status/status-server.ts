@@ -69,7 +69,7 @@ export async function openStatusServer(options: StatusOptions): Promise<AsyncDis
 
 function pageOf(url: string, { metrics, gauges }: StatusOptions): Page {
   const now = gauges();
-  switch (url.split("?", 1)[0]) {
+  switch (url.split("?", 1)[0] ?? "/") {
     case "/healthz":
       // While draining the load balancer must send new connections elsewhere.
       return now.draining ? text(503, "draining\n") : text(200, "ok\n");
