@@ -51,6 +51,7 @@ export function createDeliveryStore(
     },
     { parent },
   );
+  const endpoint = account.primaryEndpoints.apply(({ blob }) => blob);
   const container = new BlobContainer(
     "delivery",
     {
@@ -80,7 +81,10 @@ export function createDeliveryStore(
       // Named by content, so an old one never changes; the account takes all of them with it.
       { parent, retainOnDelete: true },
     );
-    return { blob, delivered: { url: blob.url, sha256 } };
+    // Put together here rather than read from the blob, whose own is unknown until it exists: so a
+    // preview says what the machine will be told.
+    const url = pulumi.interpolate`${endpoint}${names.container}/${blobName}`;
+    return { blob, delivered: { url, sha256 } };
   };
   const uploadArchive = (name: string, archive: pulumi.Output<Bundled>) =>
     upload(

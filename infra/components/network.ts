@@ -7,6 +7,7 @@ import { VirtualNetwork } from "@pulumi/azure-native/network/virtualNetwork.js";
 import { interpolate } from "@pulumi/pulumi";
 import { planIdleTimeouts } from "#contract";
 import { planAccess } from "../plan/access.ts";
+import type { NetworkExposure } from "../plan/exposure.ts";
 import { planDnsLabel } from "../plan/names.ts";
 import { planSecurityRules } from "../plan/security-rules.ts";
 import { protectedInProduction, type StackContext } from "./stack-context.ts";
@@ -17,6 +18,10 @@ export interface StackNetwork {
   readonly nicNsg: NetworkSecurityGroup;
   readonly publicIpAddress: PublicIPAddress;
   readonly networkInterface: NetworkInterface;
+  /** Everything that packets pass. */
+  readonly resources: readonly pulumi.Resource[];
+  /** The same as declared: what previews know. */
+  readonly declared: NetworkExposure;
 }
 
 /** @param resourceGroupId makes the DNS label unique in its region. */
@@ -28,20 +33,23 @@ export function createNetwork(
   const { network, machine, dnsLabel } = settings;
   const common = { resourceGroupName, location, tags };
   const timeouts = planIdleTimeouts(settings.idleTimeoutMinutes);
+  const flowTimeoutInMinutes = timeouts.virtualNetworkSeconds / 60;
+  const idleTimeoutInMinutes = timeouts.publicIpSeconds / 60;
 
-  const createSecurityGroup = (name: string, networkSecurityGroupName: string) =>
-    new NetworkSecurityGroup(
-      name,
-      {
-        ...common,
-        networkSecurityGroupName,
-        // The same rules on both, and all of them inline: rules of their own would be undone here.
-        securityRules: planSecurityRules(planAccess(settings)),
-      },
-      { parent },
-    );
-  const subnetNsg = createSecurityGroup("subnet-nsg", names.subnetNsg);
-  const nicNsg = createSecurityGroup("nic-nsg", names.nicNsg);
+  // The same rules on both, and all of them inline: rules of their own would be undone here.
+  const access = planAccess(settings);
+  const subnetRules = planSecurityRules(access);
+  const nicRules = planSecurityRules(access);
+  const subnetNsg = new NetworkSecurityGroup(
+    "subnet-nsg",
+    { ...common, networkSecurityGroupName: names.subnetNsg, securityRules: subnetRules },
+    { parent },
+  );
+  const nicNsg = new NetworkSecurityGroup(
+    "nic-nsg",
+    { ...common, networkSecurityGroupName: names.nicNsg, securityRules: nicRules },
+    { parent },
+  );
 
   const virtualNetwork = new VirtualNetwork(
     "network",
@@ -49,7 +57,7 @@ export function createNetwork(
       ...common,
       virtualNetworkName: names.virtualNetwork,
       addressSpace: { addressPrefixes: [network.virtualNetworkCidr] },
-      flowTimeoutInMinutes: timeouts.virtualNetworkSeconds / 60,
+      flowTimeoutInMinutes,
       // Inline, like the rules: a network that is written without its subnets loses them.
       subnets: [
         {
@@ -73,7 +81,7 @@ export function createNetwork(
       publicIPAllocationMethod: "Static",
       publicIPAddressVersion: "IPv4",
       zones: [machine.zone],
-      idleTimeoutInMinutes: timeouts.publicIpSeconds / 60,
+      idleTimeoutInMinutes,
       dnsSettings: {
         domainNameLabel:
           dnsLabel === "" ? resourceGroupId.apply((id) => planDnsLabel(base, id)) : dnsLabel,
@@ -101,5 +109,15 @@ export function createNetwork(
     },
     { parent },
   );
-  return { virtualNetwork, subnetNsg, nicNsg, publicIpAddress, networkInterface };
+  const resources = { virtualNetwork, subnetNsg, nicNsg, publicIpAddress, networkInterface };
+  return {
+    ...resources,
+    resources: Object.values(resources),
+    declared: {
+      subnetNsg: { securityRules: subnetRules },
+      nicNsg: { securityRules: nicRules },
+      virtualNetwork: { flowTimeoutInMinutes },
+      publicIpAddress: { idleTimeoutInMinutes },
+    },
+  };
 }

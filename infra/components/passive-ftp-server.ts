@@ -10,7 +10,7 @@ import {
   type MachineSettings,
   type Settings,
 } from "#contract";
-import { readExposure, type ExposureRow } from "../plan/exposure.ts";
+import { readExposure, type ExposureRow, type NetworkExposure } from "../plan/exposure.ts";
 import { planMachineSettings, planSettingsBlob } from "../plan/machine-settings.ts";
 import { planBase, planNames } from "../plan/names.ts";
 import { planTags } from "../plan/tags.ts";
@@ -90,7 +90,7 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
     createProbe(context, {
       ...{ deployed, certificate, delivery, password: probePassword },
       runnerPrivateKey: args.runnerPrivateKey,
-      dependsOn: Object.values(network),
+      dependsOn: network.resources,
     });
 
     this.publicAddress = deployed.publicAddress;
@@ -119,27 +119,24 @@ function joinStages(settings: Settings, { publicIpAddress }: StackNetwork) {
     });
 }
 
-/** The table, from the resources as the cloud has them and the files as they are delivered. */
+/**
+ * The table, from the resources as the cloud has them and the files as they are delivered. A
+ * preview does not know what the cloud will add to a resource; there, the rows are read from the
+ * same resources as they are declared.
+ */
 function exposureOf(
-  { virtualNetwork, subnetNsg, nicNsg, publicIpAddress }: StackNetwork,
+  { virtualNetwork, subnetNsg, nicNsg, publicIpAddress, declared }: StackNetwork,
   { guestFirewall, sysctl, server }: MachineSettings,
 ): pulumi.Output<readonly ExposureRow[]> {
-  return pulumi
-    .all([
-      subnetNsg.securityRules,
-      nicNsg.securityRules,
-      virtualNetwork.flowTimeoutInMinutes,
-      publicIpAddress.idleTimeoutInMinutes,
-    ])
-    .apply(([subnetRules, nicRules, flowTimeoutInMinutes, idleTimeoutInMinutes]) =>
-      readExposure({
-        subnetNsg: { securityRules: subnetRules },
-        nicNsg: { securityRules: nicRules },
-        virtualNetwork: { flowTimeoutInMinutes },
-        publicIpAddress: { idleTimeoutInMinutes },
-        guestFirewall,
-        sysctl,
-        serverSettings: server,
-      }),
-    );
+  const live: pulumi.Output<NetworkExposure> = pulumi.runtime.isDryRun()
+    ? pulumi.output(declared)
+    : pulumi.output({
+        subnetNsg: { securityRules: subnetNsg.securityRules },
+        nicNsg: { securityRules: nicNsg.securityRules },
+        virtualNetwork: { flowTimeoutInMinutes: virtualNetwork.flowTimeoutInMinutes },
+        publicIpAddress: { idleTimeoutInMinutes: publicIpAddress.idleTimeoutInMinutes },
+      });
+  return live.apply((network) =>
+    readExposure({ ...network, guestFirewall, sysctl, serverSettings: server }),
+  );
 }

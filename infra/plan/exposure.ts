@@ -60,20 +60,24 @@ export interface ExposureRow {
   readonly keepaliveSeconds?: number;
 }
 
-/** The artefacts of a stack, each as it was evaluated. */
-export interface ExposureArtefacts {
+/** The resources that packets pass, as declared or as the cloud has them. */
+export interface NetworkExposure {
   readonly subnetNsg: SecurityGroupProperties;
   readonly nicNsg: SecurityGroupProperties;
+  /** The network of the subnet, for its idle timeout. */
+  readonly virtualNetwork?: { readonly flowTimeoutInMinutes?: number | undefined };
+  /** The address of the NIC, for its idle timeout. */
+  readonly publicIpAddress?: { readonly idleTimeoutInMinutes?: number | undefined };
+}
+
+/** The artefacts of a stack, each as it was evaluated. */
+export interface ExposureArtefacts extends NetworkExposure {
   /** Text of the nftables ruleset. */
   readonly guestFirewall: string;
   /** Text of the kernel settings file. */
   readonly sysctl: string;
   /** The server's settings file, parsed from JSON. */
   readonly serverSettings: unknown;
-  /** The network of the subnet, for its idle timeout. */
-  readonly virtualNetwork?: { readonly flowTimeoutInMinutes?: number | undefined };
-  /** The address of the NIC, for its idle timeout. */
-  readonly publicIpAddress?: { readonly idleTimeoutInMinutes?: number | undefined };
 }
 
 /** Reads one row per layer back from the artefacts. */

@@ -1,5 +1,6 @@
-/** User-assigned identities; their ids are computed from the resource's id. */
-import { guidOf, LAB_TENANT, resourceGroupId } from "../identifiers.ts";
+/** User-assigned identities; each one that is created gets ids that no other ever had. */
+import { randomUUID } from "node:crypto";
+import { LAB_TENANT, resourceGroupId } from "../identifiers.ts";
 import { identityName } from "../names.ts";
 import { USER_ASSIGNED_IDENTITY } from "../references.ts";
 import type { ResourceType } from "../resource-type.ts";
@@ -23,9 +24,9 @@ export const userAssignedIdentity: ResourceType = {
   replacedBy: ["location"],
   network: false,
   computed: [],
-  put: ({ id }) => ({
-    principalId: guidOf(`${id} principal`),
-    clientId: guidOf(`${id} client`),
+  put: ({ previous }) => ({
+    principalId: previous?.outputs["principalId"] ?? randomUUID(),
+    clientId: previous?.outputs["clientId"] ?? randomUUID(),
     tenantId: LAB_TENANT,
   }),
 };
