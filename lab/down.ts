@@ -1,0 +1,31 @@
+/** Takes a lab down: servers, namespaces, the simulated cloud and the machines' data. */
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { CREDENTIALS_FILE } from "./credentials.ts";
+import { shutDownMachine } from "./machine/machine-host.ts";
+import { closeNetwork } from "./network/namespaces.ts";
+import { livingRoles } from "./processes.ts";
+
+/** What stays for the next start: it belongs to no stack and only saves time. */
+const KEPT: ReadonlySet<string> = new Set([CREDENTIALS_FILE, "releases", "compiled"]);
+
+/** True when there is anything of a lab in the folder besides what is always kept. */
+export function hasLeftovers(labFolder: string): boolean {
+  if (!existsSync(labFolder)) return false;
+  return readdirSync(labFolder).some((name) => !KEPT.has(name));
+}
+
+/** Leaves nothing running and nothing on disk but `KEPT`. Can be repeated. */
+export async function takeDown(labFolder: string): Promise<void> {
+  const servers = livingRoles(labFolder).filter((role) => role.startsWith(SERVER_PREFIX));
+  await Promise.all(
+    servers.map((role) => shutDownMachine(labFolder, role.slice(SERVER_PREFIX.length))),
+  );
+  await closeNetwork(labFolder);
+  if (!existsSync(labFolder)) return;
+  for (const name of readdirSync(labFolder).filter((each) => !KEPT.has(each))) {
+    rmSync(join(labFolder, name), { recursive: true, force: true });
+  }
+}
+
+const SERVER_PREFIX = "server-";

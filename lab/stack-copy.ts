@@ -1,0 +1,137 @@
+/** The lab's copy of a stack file: the tree stays clean, and generated credentials stay in the lab. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { formatRange, parseSettings, SECRET_SETTINGS, type Settings } from "#contract";
+import { writeWhole } from "./cloud/state.ts";
+import { isList, isRecord, type Value } from "./cloud/values.ts";
+import type { Credentials } from "./credentials.ts";
+import { LabError } from "./lab-error.ts";
+import type { Level } from "./levels.ts";
+import { findFreePorts, LOOPBACK } from "./process/free-ports.ts";
+
+/** One setting that the level changes, for people to see. */
+export interface Override {
+  readonly setting: string;
+  readonly value: Value;
+  readonly reason: string;
+}
+
+export interface StackCopy {
+  readonly file: string;
+  readonly settings: Settings;
+  readonly overrides: readonly Override[];
+  /** Settings that only the owner of the stack's key can read, which the lab does without. */
+  readonly left: readonly string[];
+}
+
+export interface StackCopyRequest {
+  /** Folder of `Pulumi.yaml`. */
+  readonly projectFolder: string;
+  readonly project: string;
+  readonly stack: string;
+  readonly labFolder: string;
+  readonly level: Level;
+  readonly credentials: Credentials;
+}
+
+/**
+ * Writes the copy and returns what it says.
+ *
+ * @throws LabError when there is no such stack file, ContractError when its settings do not hold.
+ */
+export async function copyStackFile(request: StackCopyRequest): Promise<StackCopy> {
+  const { labFolder, stack, project, credentials } = request;
+  const { config, left } = readConfig(request);
+  const name = (setting: string) => `${project}:${setting}`;
+  const declared = config[name("accounts")];
+  const accounts = isList(declared) ? declared : [];
+  const account = { name: credentials.account, passwordHash: credentials.passwordHash };
+  const withAccount: Record<string, Value> = {
+    ...config,
+    [name("accounts")]: [
+      ...accounts.filter((each) => !isRecord(each) || each["name"] !== account.name),
+      account,
+    ],
+  };
+  const overrides = await planOverrides(request.level, settingsOf(withAccount, project));
+  const copied: Record<string, Value> = {
+    ...withAccount,
+    ...Object.fromEntries(overrides.map(({ setting, value }) => [name(setting), value])),
+    [name("probePassword")]: credentials.probePassword,
+  };
+  const file = join(labFolder, `Pulumi.${stack}.yaml`);
+  writeWhole(file, stringify({ config: copied }));
+  return { file, settings: settingsOf(copied, project), overrides, left };
+}
+
+function readConfig({ projectFolder, stack }: StackCopyRequest) {
+  const file = join(projectFolder, `Pulumi.${stack}.yaml`);
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    throw new LabError(
+      `There is no stack ${stack}: ${file} does not exist.`,
+      "Name one that does with --stack, for example --stack dev.",
+    );
+  }
+  const document: unknown = parse(text);
+  const config = isRecord(document) && isRecord(document["config"]) ? document["config"] : {};
+  const isSecret = (value: Value | undefined) => isRecord(value) && "secure" in value;
+  return {
+    config: Object.fromEntries(Object.entries(config).filter(([, value]) => !isSecret(value))),
+    left: Object.keys(config).filter((key) => isSecret(config[key])),
+  };
+}
+
+function settingsOf(config: Readonly<Record<string, Value>>, project: string): Settings {
+  const prefix = `${project}:`;
+  const own = Object.entries(config)
+    .filter(([key]) => key.startsWith(prefix))
+    .map(([key, value]) => [key.slice(prefix.length), value] as const)
+    .filter(([key]) => !(key in SECRET_SETTINGS));
+  return parseSettings(Object.fromEntries(own));
+}
+
+const PROCESSORS: Readonly<Record<string, Settings["machine"]["architecture"]>> = {
+  x64: "x64",
+  arm64: "arm64",
+};
+
+async function planOverrides(level: Level, settings: Settings): Promise<readonly Override[]> {
+  const processor = PROCESSORS[process.arch];
+  const machine: Override[] =
+    processor === undefined || processor === settings.machine.architecture
+      ? []
+      : [
+          {
+            setting: "machine",
+            value: { ...settings.machine, architecture: processor },
+            reason: "the lab's machine has this computer's processor",
+          },
+        ];
+  return level === "process" ? [...machine, ...(await planLoopback(settings))] : machine;
+}
+
+async function planLoopback(settings: Settings): Promise<readonly Override[]> {
+  const ports = await findFreePorts(settings);
+  const port = (setting: "controlPort" | "implicitTlsPort" | "healthProbePort"): Override[] => {
+    const value = ports[setting];
+    return value === undefined || value === settings[setting]
+      ? []
+      : [{ setting, value, reason: "free on this computer, and needs no privileges" }];
+  };
+  const range = formatRange(ports.passivePorts);
+  return [
+    ...port("controlPort"),
+    ...port("implicitTlsPort"),
+    ...port("healthProbePort"),
+    ...(range === formatRange(settings.passivePorts)
+      ? []
+      : [{ setting: "passivePorts", value: range, reason: "free on this computer" }]),
+    { setting: "externalAddress", value: LOOPBACK, reason: "clients are on this computer" },
+    { setting: "allowPrivateExternalAddress", value: true, reason: "for that address" },
+  ];
+}
