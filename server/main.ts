@@ -9,6 +9,7 @@ import { FtpServer } from "./session/server.ts";
 import { parseArguments, UsageError } from "./startup/arguments.ts";
 import { describeProblem, Reloader } from "./startup/reload.ts";
 import { readSettings } from "./startup/settings-files.ts";
+import { StatusPort } from "./startup/status-port.ts";
 import { openView, type Adapters } from "./startup/views.ts";
 import { LocalDisk } from "./storage/local-disk.ts";
 import { openTlsContexts } from "./tls/contexts.ts";
@@ -38,12 +39,15 @@ async function run(): Promise<void> {
   const view = await openView(adapters, await readSettings(args));
   const server = new FtpServer(view, logger);
   await server.listen();
-  const reloader = new Reloader(args, adapters, server, logger);
+  const statusPort = new StatusPort(server);
+  await statusPort.follow(view.settings);
+  const reloader = new Reloader({ args, adapters, server, statusPort, logger });
   const { listen, passive } = view.settings;
   logger.log("info", "listening", {
     addresses: listen.addresses.join(","),
     controlPort: listen.controlPort,
     implicitTlsPort: listen.implicitTlsPort,
+    healthProbePort: listen.healthProbePort,
     passivePorts: formatRange(passive.ports),
   });
 
@@ -52,9 +56,10 @@ async function run(): Promise<void> {
     // Whoever asks twice does not want to wait.
     if (leaving) process.exit(EXIT.finding);
     leaving = true;
-    logger.log("info", "draining", { signal, sessions: server.sessionCount });
+    logger.log("info", "draining", { signal, sessions: server.gauges().sessions });
     reloader[Symbol.dispose]();
     await server.drain(AbortSignal.timeout(LIMITS.drainSeconds * 1000));
+    await statusPort[Symbol.asyncDispose]();
     await server.view().passivePorts[Symbol.asyncDispose]();
     logger.log("info", "stopped");
   };

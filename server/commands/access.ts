@@ -1,12 +1,13 @@
 /** Logging in and out: USER, PASS, ACCT, REIN, QUIT. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Account } from "#contract";
+import type { Authenticator, LoginAttempt, LoginOutcome } from "../auth/authenticator.ts";
 import { parentOf } from "../protocol/paths.ts";
 import { reply } from "../protocol/replies.ts";
 import { checkCredentials } from "../session/gate.ts";
 import { LIMITS } from "../session/limits.ts";
 import type { Outcome } from "../session/outcomes.ts";
-import { createPrincipal, findSite, splitUserName } from "../session/principal.ts";
+import { createPrincipal, findAccount, findSite, splitUserName } from "../session/principal.ts";
 import { INITIAL_STATE, LOGGED_OUT, NO_LOGIN } from "../session/state.ts";
 import { StorageError, type Storage } from "../storage/storage.ts";
 import { anything, nothing, text } from "./arguments.ts";
@@ -14,7 +15,7 @@ import { answer, anytime, type Command, type CommandContext } from "./command.ts
 
 const user = anytime("USER", text("name"), {}, ({ state, view }, argument) => {
   const { siteName, userName } = splitUserName(view, argument.trim());
-  const account = view.accounts.get(userName);
+  const account = findAccount(view, userName);
   const refusal = checkCredentials(state, view.settings.tls, account?.anonymous ?? false);
   if (refusal !== undefined) return answer(refusal);
   return answer(
@@ -31,17 +32,29 @@ const pass = anytime("PASS", anything, {}, async (context, argument) => {
   if (login.kind === "loggedIn") return answer(reply.badSequence("Logged in already."));
   if (login.kind === "none") return answer(reply.badSequence("Use USER first."));
   const { userName, siteName } = login;
-  const anonymous = view.accounts.get(userName)?.anonymous ?? false;
+  const anonymous = findAccount(view, userName)?.anonymous ?? false;
   const refusal = checkCredentials(state, view.settings.tls, anonymous);
   if (refusal !== undefined) return answer(refusal);
-  const outcome = await view.authenticator.authenticate(
-    { userName, password: argument ?? "", peerAddress, siteName },
-    signal(),
-  );
+  const attempt = { userName, password: argument ?? "", peerAddress, siteName };
+  const outcome = await authenticate(view.authenticator, attempt, signal());
   return outcome.kind === "accepted"
     ? await enter(context, siteName, outcome.account)
     : await refuse(context, outcome.reason);
 });
+
+/** An authenticator that fails lets nobody in; what was wrong with it stands in the log. */
+async function authenticate(
+  authenticator: Authenticator,
+  attempt: LoginAttempt,
+  signal: AbortSignal,
+): Promise<LoginOutcome> {
+  try {
+    return await authenticator.authenticate(attempt, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    return { kind: "refused", reason: error instanceof Error ? error.message : String(error) };
+  }
+}
 
 /** The same reply for every reason, later with every failure, and the end after some. */
 async function refuse({ state, signal }: CommandContext, reason: string): Promise<Outcome> {

@@ -145,7 +145,13 @@ async function* toLines(
   batches: AsyncIterable<readonly Entry[]>,
   format: (entry: Entry) => string,
 ): AsyncIterable<string> {
-  for await (const batch of batches) yield* batch.map(format);
+  try {
+    for await (const batch of batches) yield* batch.map(format);
+  } catch (error) {
+    // The reply has begun; its client learns in the reply that it is not complete.
+    if (!(error instanceof StorageError)) throw error;
+    yield "The rest cannot be read.";
+  }
 }
 
 const status = loggedIn(

@@ -7,7 +7,10 @@ import type { CommandRules } from "../commands/command.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { Pending, SessionState } from "./state.ts";
 
-export type TlsPolicy = Pick<ServerSettings["tls"], "controlPolicy" | "dataPolicy">;
+export type TlsPolicy = Pick<
+  ServerSettings["tls"],
+  "controlPolicy" | "dataPolicy" | "certificateFile"
+>;
 
 /** The reply that refuses the command, or undefined when it may run. */
 export function checkGate(
@@ -67,6 +70,10 @@ function checkData(rules: CommandRules, state: SessionState, policy: TlsPolicy):
   }
   if (policy.dataPolicy === "deny" && level === "private") {
     return reply.protectionMismatch("TLS is not available on data connections; use PROT C.");
+  }
+  // The certificate may have gone since PROT P.
+  if (policy.certificateFile === undefined && level === "private") {
+    return reply.protectionMismatch("TLS is no longer available; use PROT C.");
   }
   return state.data.kind === "none" ? reply.noDataConnection("Use PASV or EPSV first.") : undefined;
 }

@@ -85,7 +85,7 @@ export class ControlListeners implements AsyncDisposable {
       if (address === "::" && codeOf(error) === "EAFNOSUPPORT") {
         return this.#listen({ address: "0.0.0.0", port, mode });
       }
-      throw new ListenError(describe(codeOf(error), address, port), { cause: error });
+      throw describeListenError(error, address, port);
     }
     server.on("error", ignore);
     return server;
@@ -98,6 +98,11 @@ function keyOf({ address, port, mode }: ListenerPlan): string {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** The error of a port that cannot be listened on, in words that lead to the fix. */
+export function describeListenError(cause: unknown, address: string, port: number): ListenError {
+  return new ListenError(describe(codeOf(cause), address, port), { cause });
 }
 
 function describe(code: string, address: string, port: number): string {

@@ -41,6 +41,16 @@ export function renewPrincipal(principal: Principal, view: ServerView): Principa
   return holds && site !== undefined ? createPrincipal(view, site, current) : undefined;
 }
 
+/** By custom, `ftp` is another name of the anonymous account (RFC 1635). */
+const ANONYMOUS = { name: "anonymous", alias: "ftp" } as const;
+
+export function findAccount(view: ServerView, userName: string): Account | undefined {
+  const account = view.accounts.get(userName);
+  if (account !== undefined || userName !== ANONYMOUS.alias) return account;
+  const anonymous = view.accounts.get(ANONYMOUS.name);
+  return anonymous?.anonymous === true ? anonymous : undefined;
+}
+
 export function findSite(view: ServerView, name: string): SiteView | undefined {
   return view.sites.find((site) => site.name === name);
 }

@@ -1,16 +1,19 @@
 /** The FTP server: listeners, sessions and the view that all of them share. */
 import type { Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
+import { Metrics, type Gauges } from "../status/metrics.ts";
 import { unmapAddress } from "../protocol/addresses.ts";
 import { formatReply, reply } from "../protocol/replies.ts";
 import { ControlListeners, planListeners, type ListenerMode } from "./listeners.ts";
 import { SessionRegistry } from "./registry.ts";
+import { SessionJournal } from "./journal.ts";
 import { Session, type SessionHost } from "./session.ts";
 import type { ServerView } from "./view.ts";
 
 const TOO_MANY = formatReply(reply.serviceClosing("Too many connections; try again later."));
 
 export class FtpServer implements SessionHost {
+  readonly metrics = new Metrics();
   readonly #logger: Logger;
   readonly #sessions = new SessionRegistry();
   readonly #listeners = new ControlListeners((socket, mode) => this.#accept(socket, mode));
@@ -27,8 +30,22 @@ export class FtpServer implements SessionHost {
     return this.#draining;
   }
 
-  get sessionCount(): number {
-    return this.#sessions.size;
+  /** What is so at this moment, for metrics and status. */
+  gauges(): Gauges {
+    const { transfersStarted, transfersCompleted, transfersFailed } = this.metrics;
+    const { passivePorts, tls } = this.#view;
+    const passive = passivePorts.usage();
+    const expiresMs = tls?.certificate().expiresMs;
+    return {
+      draining: this.#draining,
+      sessions: this.#sessions.size,
+      transfers: transfersStarted - transfersCompleted - transfersFailed,
+      passivePorts: passive.ports,
+      passiveListening: passive.listening,
+      passivePending: passive.pending,
+      certificateExpiresSeconds:
+        expiresMs === undefined ? undefined : Math.floor((expiresMs - Date.now()) / 1000),
+    };
   }
 
   view(): ServerView {
@@ -74,6 +91,7 @@ export class FtpServer implements SessionHost {
       return;
     }
     if (!this.#sessions.admits(address)) {
+      this.metrics.sessionsRefused++;
       this.#logger.log("warn", "tooManySessions", { peer: address });
       socket.on("error", () => socket.destroy());
       if (mode === "clear") socket.end(TOO_MANY, () => socket.destroy());
@@ -83,9 +101,10 @@ export class FtpServer implements SessionHost {
     this.#keepAlive(socket);
     const id = String(++this.#lastSession);
     const logger = this.#logger.with({ session: id, peer: address });
-    const session = new Session(socket, this, logger);
+    const journal = new SessionJournal(logger, this.metrics);
+    const session = new Session(socket, this, journal);
     this.#sessions.add(session);
-    logger.log("info", "sessionOpened", { port: socket.localPort, implicitTls: mode !== "clear" });
+    journal.opened({ port: socket.localPort, implicitTls: mode !== "clear" });
     void session.start(mode);
   }
 

@@ -3,7 +3,6 @@
  * the only writer of replies, so their order (150, then 226, 426 or 451) is decided here alone.
  */
 import type { Socket } from "node:net";
-import type { Logger } from "../logging/logger.ts";
 import type { ParsedCommand } from "../protocol/commands.ts";
 import type { LineEvent } from "../protocol/lines.ts";
 import {
@@ -20,9 +19,9 @@ import { dispatch } from "./dispatch.ts";
 import { transferReply } from "./failures.ts";
 import { Holdings } from "./holdings.ts";
 import { interpretLine } from "./instructions.ts";
+import type { SessionJournal } from "./journal.ts";
 import { LIMITS } from "./limits.ts";
 import type { Outcome, TransferPlan } from "./outcomes.ts";
-import { describeCommand, describeTransfer } from "./records.ts";
 import { IMPLICIT_TLS_STATE, type Login, type StateChange } from "./state.ts";
 import { RunningTransfer } from "./transfers.ts";
 import type { ServerView } from "./view.ts";
@@ -43,7 +42,7 @@ type Phase = "open" | "ending" | "closed";
 export class Session implements ConnectionOwner {
   readonly connection: ControlConnection;
   readonly #host: SessionHost;
-  readonly #logger: Logger;
+  readonly #journal: SessionJournal;
   readonly #holdings = new Holdings();
   #phase: Phase = "open";
   /** A line is being worked on; the others wait. */
@@ -54,9 +53,9 @@ export class Session implements ConnectionOwner {
   /** Code of the last reply, for the log. */
   #lastCode = 0;
 
-  constructor(socket: Socket, host: SessionHost, logger: Logger) {
+  constructor(socket: Socket, host: SessionHost, journal: SessionJournal) {
     this.#host = host;
-    this.#logger = logger;
+    this.#journal = journal;
     this.#deadlineMs = Date.now() + LIMITS.unauthenticatedSeconds * 1000;
     this.connection = new ControlConnection(socket, this);
     this.#queue = new CommandQueue(this.connection);
@@ -120,6 +119,7 @@ export class Session implements ConnectionOwner {
   onClosed(): void {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
+    this.#journal.closed();
     this.#release();
     this.#host.onSessionClosed(this);
   }
@@ -149,14 +149,13 @@ export class Session implements ConnectionOwner {
 
   #fail(error: unknown): void {
     if (error instanceof TlsHandshakeError) {
-      this.#logger.log("info", "tlsRefused", { reason: error.kind });
+      this.#journal.tlsRefused(error.kind);
       this.destroy();
       return;
     }
     // A command that the end of the session interrupted is no bug.
     if (this.#phase !== "open" && error instanceof Error && error.name === "AbortError") return;
-    const description = error instanceof Error ? error.stack : String(error);
-    this.#logger.log("error", "bug", { error: description });
+    this.#journal.bug(error);
     this.close(reply.serviceClosing("An internal error occurred; goodbye."));
   }
 
@@ -190,8 +189,7 @@ export class Session implements ConnectionOwner {
     // While a transfer runs, what it leaves standing is its own affair.
     if (this.#transfer === undefined) await this.#holdings.apply(change);
     await this.#perform(outcome);
-    const tookMs = Date.now() - startedMs;
-    this.#logger.log("debug", "command", describeCommand(parsed, outcome, this.#lastCode, tookMs));
+    this.#journal.command(parsed, outcome, this.#lastCode, Date.now() - startedMs);
     if (this.#transfer === undefined) this.#settle(before);
   }
 
@@ -202,9 +200,7 @@ export class Session implements ConnectionOwner {
     if (this.#phase !== "open") return;
     if (login.kind === "loggedIn") {
       this.#deadlineMs = Date.now() + LIMITS.idleSessionSeconds * 1000;
-      if (before.kind === "loggedIn") return;
-      const { account, siteName } = login.principal;
-      this.#logger.log("info", "loggedIn", { account: account.name, site: siteName });
+      if (before.kind !== "loggedIn") this.#journal.loggedIn(login.principal);
     } else if (before.kind === "loggedIn") {
       this.#deadlineMs = Date.now() + LIMITS.unauthenticatedSeconds * 1000;
     }
@@ -240,7 +236,7 @@ export class Session implements ConnectionOwner {
   async #secure(accepted: Reply, next: StateChange): Promise<void> {
     const { tls } = this.#host.view();
     if (tls === undefined || this.connection.hasUnread) {
-      this.#logger.log("warn", "injectionRefused", { peer: this.connection.peerAddress });
+      this.#journal.injectionRefused();
       this.close(reply.serviceClosing("Something followed AUTH in the clear; goodbye."));
       return;
     }
@@ -253,6 +249,7 @@ export class Session implements ConnectionOwner {
     const startedMs = Date.now();
     const { level } = this.#holdings.state.protection;
     const channel = this.#holdings.takeData();
+    this.#journal.transferBegan();
     this.#write(reply.opening(plan.opening));
     const transfer = new RunningTransfer(plan);
     this.#transfer = transfer;
@@ -267,7 +264,7 @@ export class Session implements ConnectionOwner {
       })
       .finally(() => (this.#transfer = undefined));
     this.#write(transferReply(plan, result));
-    this.#logger.log("info", "transfer", describeTransfer(plan, result, Date.now() - startedMs));
+    this.#journal.transferEnded(plan, result, Date.now() - startedMs);
   }
 
   /** Answers what may be answered during a transfer, and notices ABOR; the rest waits. */

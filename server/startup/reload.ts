@@ -6,6 +6,7 @@ import type { FtpServer } from "../session/server.ts";
 import type { StartupArguments } from "./arguments.ts";
 import { watchFiles } from "./file-watch.ts";
 import { readSettings, watchedFiles } from "./settings-files.ts";
+import type { StatusPort } from "./status-port.ts";
 import { openView, type Adapters } from "./views.ts";
 
 /** What is wrong with settings that cannot be put in force, for the user; undefined for a bug. */
@@ -13,19 +14,22 @@ export function describeProblem(error: unknown): string | undefined {
   return error instanceof ContractError || error instanceof ListenError ? error.message : undefined;
 }
 
+/** What is kept in step with the settings. */
+export interface Reloadable {
+  readonly args: StartupArguments;
+  readonly adapters: Adapters;
+  readonly server: FtpServer;
+  readonly statusPort: StatusPort;
+  readonly logger: Logger;
+}
+
 export class Reloader implements Disposable {
-  readonly #args: StartupArguments;
-  readonly #adapters: Adapters;
-  readonly #server: FtpServer;
-  readonly #logger: Logger;
+  readonly #parts: Reloadable;
   #watch: Disposable;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(args: StartupArguments, adapters: Adapters, server: FtpServer, logger: Logger) {
-    this.#args = args;
-    this.#adapters = adapters;
-    this.#server = server;
-    this.#logger = logger;
+  constructor(parts: Reloadable) {
+    this.#parts = parts;
     this.#watch = this.#startWatch();
   }
 
@@ -40,28 +44,41 @@ export class Reloader implements Disposable {
   }
 
   async #reload(): Promise<void> {
-    const before = this.#server.view();
+    const { server, logger } = this.#parts;
     try {
-      const settings = await readSettings(this.#args);
-      const view = await openView(this.#adapters, settings, before);
-      await this.#server.replaceView(view);
-      if (view.passivePorts !== before.passivePorts) {
-        await before.passivePorts[Symbol.asyncDispose]();
-      }
-      this.#watch[Symbol.dispose]();
-      this.#watch = this.#startWatch();
-      this.#logger.log("info", "settingsReloaded");
+      await this.#replace();
+      server.metrics.settingsReloads++;
+      logger.log("info", "settingsReloaded");
     } catch (error) {
+      server.metrics.settingsRefused++;
       const problem = describeProblem(error);
-      this.#logger.log("error", "settingsRefused", {
+      logger.log("error", "settingsRefused", {
         problem: problem ?? (error instanceof Error ? error.stack : String(error)),
         effect: "the settings in force stay as they are",
       });
     }
   }
 
+  /** Listeners are what can fail last; everything that is given up goes after them. */
+  async #replace(): Promise<void> {
+    const { args, adapters, server, statusPort } = this.#parts;
+    const before = server.view();
+    const view = await openView(adapters, await readSettings(args), before);
+    const moved = view.passivePorts !== before.passivePorts;
+    try {
+      await server.replaceView(view);
+    } catch (error) {
+      if (moved) await view.passivePorts[Symbol.asyncDispose]();
+      throw error;
+    }
+    if (moved) await before.passivePorts[Symbol.asyncDispose]();
+    this.#watch[Symbol.dispose]();
+    this.#watch = this.#startWatch();
+    await statusPort.follow(view.settings);
+  }
+
   #startWatch(): Disposable {
-    const files = watchedFiles(this.#args, this.#server.view().settings);
-    return watchFiles(files, () => void this.reload());
+    const { args, server } = this.#parts;
+    return watchFiles(watchedFiles(args, server.view().settings), () => void this.reload());
   }
 }

@@ -9,7 +9,11 @@ import {
   type SessionState,
 } from "../../../server/session/state.ts";
 
-const LAX: TlsPolicy = { controlPolicy: "allow", dataPolicy: "allow" };
+const LAX: TlsPolicy = {
+  controlPolicy: "allow",
+  dataPolicy: "allow",
+  certificateFile: "certificate.pem",
+};
 
 // The gate looks at nothing of a principal but its rights.
 const principal = (permissions: Parameters<typeof rightsOf>[0]): Principal =>
@@ -73,6 +77,7 @@ describe("gate", () => {
       expect(codeOf(verb, secret, { ...LAX, dataPolicy: "require" })).toBeUndefined();
       expect(codeOf(verb, secret, { ...LAX, dataPolicy: "deny" })).toBe(521);
       expect(codeOf(verb, clear, { ...LAX, dataPolicy: "deny" })).toBeUndefined();
+      expect(codeOf(verb, secret, { ...LAX, certificateFile: undefined })).toBe(521);
     },
   );
 
