@@ -8,13 +8,15 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const bench = join(root, "bench");
 const peers = join(bench, ".peers");
+// The pinned runtime, whichever Node started this script.
+const node = join(root, "node_modules", ".bin", "node");
 
 /** Runs a command to its end; what it prints is shown, or returned with `capture`. */
 function run(command, args, { cwd = root, capture = false } = {}) {
   const result = spawnSync(command, args, {
     cwd,
     stdio: ["inherit", capture ? "pipe" : "inherit", "inherit"],
-    env: { ...process.env, NODE: process.execPath },
+    env: { ...process.env, NODE: node },
     encoding: "utf8",
   });
   if (result.error?.code === "ENOENT") {
@@ -26,7 +28,7 @@ function run(command, args, { cwd = root, capture = false } = {}) {
 }
 
 const bundle = JSON.parse(
-  run(process.execPath, ["cli/gangway.mjs", "bundle", "--if-missing", "--json"], { capture: true }),
+  run(node, ["cli/gangway.mjs", "bundle", "--if-missing", "--json"], { capture: true }),
 );
 const unpacked = join(peers, "gangway");
 mkdirSync(unpacked, { recursive: true });
