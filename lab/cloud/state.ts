@@ -4,6 +4,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -138,6 +139,7 @@ export class CloudStore implements CloudState {
     for (const id of ids) this.#resources.delete(id.toLowerCase());
     this.#deletedVaults = [...this.#deletedVaults, ...deletedVaults];
     this.#write();
+    this.#dropContents();
   }
 
   /** Keeps an asset's content and returns its size in bytes. */
@@ -151,6 +153,24 @@ export class CloudStore implements CloudState {
       if (!existsSync(target)) writeWhole(target, content);
     }
     return content.byteLength;
+  }
+
+  /** Deletes contents that no blob holds any more. */
+  #dropContents(): void {
+    if (!this.#persistent || this.#contents().length === 0) return;
+    const held = new Set(
+      [...this.#resources.values()].flatMap(({ inputs }) =>
+        isAsset(inputs["source"]) ? [inputs["source"].asset.hash] : [],
+      ),
+    );
+    for (const hash of this.#contents()) {
+      if (!held.has(hash)) rmSync(this.#contentFile(hash), { force: true });
+    }
+  }
+
+  #contents(): readonly string[] {
+    const folder = join(this.folder, BLOB_FOLDER);
+    return existsSync(folder) ? readdirSync(folder) : [];
   }
 
   #contentFile(hash: string): string {

@@ -3,8 +3,18 @@
  * a process of its own. Everything the program declares is checked, created, updated and deleted
  * by the same rules that the provider plugin applies for the real CLI.
  */
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { Cloud } from "../cloud/cloud.ts";
 import type { CloudEffects } from "../cloud/effects.ts";
 import type { Value, Properties } from "../cloud/values.ts";
+import { openAzureProvider, type ProviderConfig } from "./azure-provider.ts";
+import { openCommandProvider } from "./command-provider.ts";
+import { Deployment } from "./deployment.ts";
+import { openMonitor } from "./monitor.ts";
+import { configText, fullName, readProject, readStackFile, type Project } from "./project.ts";
+import type { ProviderOperations } from "./provider-operations.ts";
+import { StackState, type StackResource } from "./stack-state.ts";
 
 /** What to evaluate and against which lab. */
 export interface Evaluation {
@@ -74,4 +84,214 @@ export interface EvaluationResult {
 /** What `evaluateInProcess` takes besides. */
 export interface InProcessEvaluation extends Evaluation {
   readonly effects?: CloudEffects;
+}
+
+/** Counts evaluations: a program's module runs again only under another address. */
+let evaluations = 0;
+
+/**
+ * Evaluates a program in this process. Evaluations must not overlap: the SDK's connection is one
+ * per process. Modules of earlier evaluations stay in memory; `openEvaluator` runs many.
+ *
+ * @throws Error that names the resource and what refused it, or the setting that is missing.
+ */
+export async function evaluateInProcess(
+  evaluation: InProcessEvaluation,
+): Promise<EvaluationResult> {
+  const project = readProject(evaluation.projectFolder);
+  const settings = settingsOf(project, evaluation);
+  const preview = evaluation.operation === "preview";
+  const steps: Step[] = [];
+  const log: string[] = [];
+  const { state, providers } = open(project, evaluation, settings.config, (line) => log.push(line));
+  const onStep = (step: Step): void => {
+    steps.push(step);
+    evaluation.onStep?.(step);
+  };
+  const deployment = new Deployment({ state, providers, preview, onStep });
+  await run({ project, evaluation, settings, deployment, providers });
+  await deployment.finish();
+  const stack = deployment.registered.find(({ type }) => type === STACK_TYPE);
+  const outputs = stack?.outputs ?? {};
+  const secretOutputs = (stack?.secretOutputs ?? []).map((path) => path.split(/[.[]/)[0] ?? path);
+  if (!preview) state.setOutputs(outputs, secretOutputs);
+  return {
+    engine: "in-process",
+    resources: deployment.registered.filter(({ type }) => type !== STACK_TYPE).map(evaluated),
+    outputs,
+    secretOutputs: [...new Set(secretOutputs)],
+    steps,
+    log,
+  };
+}
+
+/** Deletes everything a stack deployed, the last first. Returns what was deleted. */
+export async function destroyInProcess(
+  evaluation: Omit<InProcessEvaluation, "operation">,
+): Promise<readonly Step[]> {
+  const project = readProject(evaluation.projectFolder);
+  const settings = settingsOf(project, evaluation, "without mandatory settings");
+  const steps: Step[] = [];
+  const { state, providers } = open(project, evaluation, settings.config, () => undefined);
+  const onStep = (step: Step): void => {
+    steps.push(step);
+    evaluation.onStep?.(step);
+  };
+  // A deployment in which the program registers nothing.
+  await new Deployment({ state, providers, preview: false, onStep }).finish();
+  state.clear();
+  return steps;
+}
+
+const STACK_TYPE = "pulumi:pulumi:Stack";
+
+interface Settings {
+  readonly config: Readonly<Record<string, string>>;
+  readonly secretKeys: readonly string[];
+}
+
+function settingsOf(
+  project: Project,
+  { stack, stackFile, config = {}, secretConfig = {} }: Evaluation,
+  leniency?: "without mandatory settings",
+): Settings {
+  const named = (values: Readonly<Record<string, Value>>): Readonly<Record<string, string>> =>
+    Object.fromEntries(
+      Object.entries(values).map(([key, value]) => [
+        fullName(project.name, key),
+        configText(value),
+      ]),
+    );
+  const all = {
+    ...project.defaults,
+    ...(stackFile === undefined ? {} : readStackFile(stackFile, project.name)),
+    ...named(config),
+    ...named(secretConfig),
+  };
+  const missing = project.mandatory.find((key) => all[key] === undefined);
+  if (missing !== undefined && leniency === undefined) {
+    throw new Error(
+      `Stack '${stack}' is missing configuration value '${missing.slice(missing.indexOf(":") + 1)}'. Set it with: pulumi config set ${missing} VALUE`,
+    );
+  }
+  return { config: all, secretKeys: Object.keys(named(secretConfig)) };
+}
+
+function open(
+  project: Project,
+  { labFolder, stack, effects }: InProcessEvaluation,
+  config: Readonly<Record<string, string>>,
+  log: (line: string) => void,
+): { readonly state: StackState; readonly providers: ReadonlyMap<string, ProviderOperations> } {
+  const cloud = new Cloud({
+    ...(labFolder === undefined ? {} : { folder: labFolder }),
+    ...(effects === undefined ? {} : { effects }),
+  });
+  const prefix = "azure-native:";
+  const azureConfig: ProviderConfig = Object.fromEntries(
+    Object.entries(config)
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, value]) => [key.slice(prefix.length), value]),
+  );
+  const all = [
+    openAzureProvider(cloud, () => azureConfig),
+    openCommandProvider({ folder: project.programFolder, log }),
+  ];
+  return {
+    state: new StackState(labFolder, project.name, stack),
+    providers: new Map(all.map((provider) => [provider.name, provider])),
+  };
+}
+
+/** The part of the SDK's runtime that runs a program; the program's own copy is used. */
+interface Runtime {
+  setMockOptions(
+    monitor: unknown,
+    project: string,
+    stack: string,
+    preview: boolean,
+    organization: string,
+  ): void;
+  setAllConfig(config: Readonly<Record<string, string>>, secretKeys: readonly string[]): void;
+  runInPulumiStack(program: () => Promise<unknown>): Promise<unknown>;
+  disconnect(): Promise<void>;
+}
+
+async function run(step: {
+  readonly project: Project;
+  readonly evaluation: InProcessEvaluation;
+  readonly settings: Settings;
+  readonly deployment: Deployment;
+  readonly providers: ReadonlyMap<string, ProviderOperations>;
+}): Promise<void> {
+  const { project, evaluation, settings, deployment, providers } = step;
+  const { stack } = evaluation;
+  const preview = evaluation.operation === "preview";
+  const { runtime } = createRequire(project.program)("@pulumi/pulumi") as {
+    readonly runtime: Runtime;
+  };
+  const { monitor, failure } = openMonitor(project.program, {
+    project: project.name,
+    stack,
+    folder: project.programFolder,
+    deployment,
+    providers,
+  });
+  runtime.setMockOptions(monitor, project.name, stack, preview, ORGANIZATION);
+  runtime.setAllConfig(settings.config, settings.secretKeys);
+  // A failed resource rejects every value that depends on it, and the program handles hardly any.
+  let unhandled: unknown;
+  const onUnhandled = (reason: unknown): void => {
+    unhandled ??= reason ?? new Error("The program rejected a promise without a reason.");
+  };
+  process.on("unhandledRejection", onUnhandled);
+  let thrown: unknown;
+  try {
+    await runtime.runInPulumiStack(() => load(project.program));
+  } catch (error) {
+    thrown = error;
+  }
+  try {
+    await runtime.disconnect();
+    // Rejections are announced once the microtasks are done.
+    await new Promise((resolve) => setImmediate(resolve));
+  } catch (error) {
+    thrown ??= error;
+  } finally {
+    process.off("unhandledRejection", onUnhandled);
+  }
+  const problem: unknown = failure() ?? thrown ?? unhandled;
+  if (problem !== undefined) throw problem instanceof Error ? problem : new Error(String(problem));
+}
+
+const ORGANIZATION = "organization";
+
+/** Runs the program's module; a default export may be a function or what the stack returns. */
+async function load(program: string): Promise<unknown> {
+  evaluations += 1;
+  const address = `${pathToFileURL(program).href}?evaluation=${evaluations}`;
+  const module = (await import(/* @vite-ignore */ address)) as Readonly<Record<string, unknown>>;
+  const exported = "default" in module ? module["default"] : module;
+  return typeof exported === "function"
+    ? (exported as () => unknown)()
+    : { ...(exported as object) };
+}
+
+function evaluated(resource: StackResource): EvaluatedResource {
+  const { type, name, urn, parent, custom, id, inputs, outputs, secretInputs, secretOutputs } =
+    resource;
+  return {
+    type,
+    name,
+    urn,
+    parent,
+    custom,
+    id: id === "" ? undefined : id,
+    inputs,
+    outputs,
+    secrets: [
+      ...secretInputs.map((path) => `inputs.${path}`),
+      ...secretOutputs.map((path) => `outputs.${path}`),
+    ],
+  };
 }
