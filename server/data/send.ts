@@ -1,0 +1,98 @@
+/** Sending: files and listings. */
+import type { Socket } from "node:net";
+import type { ReadHandle } from "../storage/storage.ts";
+import { toWire } from "./ascii.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import type { TransferOptions } from "./data-flow.ts";
+import { DataSender } from "./data-sender.ts";
+import type { DiskPace } from "./disk-pace.ts";
+import { openSource } from "./file-source.ts";
+import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
+
+export interface SendFileOptions extends TransferOptions {
+  /** First byte of the file to send (REST). */
+  readonly offset?: number | undefined;
+  /** Converts line ends to CRLF; the offset counts bytes of the file all the same. */
+  readonly ascii?: boolean | undefined;
+  /** For tests: whether the disk counts as fast. */
+  readonly pace?: DiskPace | undefined;
+}
+
+const buffers = new BufferPool(CHUNK_BYTES);
+
+/**
+ * Sends a file and closes the connection in good order. Resolves with the bytes that went over the
+ * connection. The handle stays the caller's.
+ *
+ * @throws TransferError, StorageError
+ */
+export async function sendFile(
+  socket: Socket,
+  handle: ReadHandle,
+  options: SendFileOptions,
+): Promise<number> {
+  using sender = new DataSender(socket, options);
+  const buffer = buffers.take();
+  try {
+    const source = openSource(handle, options.pace);
+    const converter = options.ascii === true ? toWire() : undefined;
+    let position = options.offset ?? 0;
+    for (;;) {
+      await transferQuantum.ready();
+      sender.flow.throwIfFailed();
+      const wanted = Math.min(buffer.length, options.rateLimiter?.chunkBytes() ?? buffer.length);
+      const reading = source(buffer.subarray(0, wanted), position);
+      const count = typeof reading === "number" ? reading : await sender.flow.ours(reading);
+      if (count === 0) break;
+      position += count;
+      transferQuantum.spend(count);
+      const chunk = buffer.subarray(0, count);
+      const bytes = converter === undefined ? chunk : converter.convert(chunk);
+      await sender.flow.admit(bytes.length);
+      await sender.write(bytes);
+    }
+    await sender.finish();
+    return sender.flow.bytes;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    // Nothing uses it any more: reads were awaited, and a destroyed socket writes no more.
+    buffers.give(buffer);
+  }
+}
+
+/**
+ * Sends what `chunks` yields, for instance a listing, and closes the connection in good order.
+ * Resolves with the bytes that went over the connection. Errors of `chunks` pass through.
+ *
+ * @throws TransferError
+ */
+export async function sendChunks(
+  socket: Socket,
+  chunks: AsyncIterable<Uint8Array>,
+  options: TransferOptions,
+): Promise<number> {
+  using sender = new DataSender(socket, options);
+  try {
+    const iterator = chunks[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        await transferQuantum.ready();
+        sender.flow.throwIfFailed();
+        const next = await sender.flow.ours(iterator.next());
+        if (next.done === true) break;
+        transferQuantum.spend(next.value.length);
+        await sender.flow.admit(next.value.length);
+        await sender.write(next.value);
+      }
+    } finally {
+      await iterator.return?.();
+    }
+    await sender.finish();
+    return sender.flow.bytes;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,98 @@
+import { afterAll, afterEach } from "vitest";
+import { connect as connectTls } from "node:tls";
+import type { Socket } from "node:net";
+import { DiskPace } from "../../../server/data/disk-pace.ts";
+import { openTlsContexts, type TlsContexts } from "../../../server/tls/contexts.ts";
+import { secureServerSocket } from "../../../server/tls/secure-socket.ts";
+import { describeTransfers } from "../../conformance/transfers.ts";
+import { makeTestCertificate } from "../../support/certificate.ts";
+import {
+  diskSource,
+  diskTarget,
+  makeFolder,
+  memorySource,
+  memoryTarget,
+} from "../../support/files.ts";
+import { connectPair } from "../../support/loopback.ts";
+
+const folder = makeFolder();
+afterAll(() => folder[Symbol.dispose]());
+
+const sockets: Socket[] = [];
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+});
+
+/** A disk that was seen to be slow a moment ago. */
+function slowPace(): DiskPace {
+  let nowMs = 0;
+  const pace = new DiskPace(() => nowMs);
+  pace.measure(() => (nowMs += 1000));
+  return pace;
+}
+
+const onDisk = {
+  openSource: (content: Uint8Array) => diskSource(folder.path, content),
+  openTarget: (before?: Buffer<ArrayBuffer>) => diskTarget(folder.path, before),
+};
+const anywhere = {
+  openSource: memorySource,
+  openTarget: (before?: Buffer<ArrayBuffer>) => {
+    const target = memoryTarget();
+    if (before !== undefined) void target.write(before);
+    return target;
+  },
+};
+
+async function plain(): Promise<{ client: Socket; server: Socket }> {
+  const { client, accepted } = await connectPair();
+  sockets.push(client, accepted);
+  return { client, server: accepted };
+}
+
+let contexts: Promise<TlsContexts> | undefined;
+
+function tls(
+  channel: "upload" | "download",
+  maxVersion: "TLSv1.2" | "TLSv1.3",
+  ticketGuard: "keyCallback" | "heldOutput" = "keyCallback",
+) {
+  return async (): Promise<{ client: Socket; server: Socket }> => {
+    contexts ??= makeTestCertificate().then(({ pem }) =>
+      openTlsContexts({ pem, minVersion: "TLSv1.2", ticketGuard }),
+    );
+    const { client: raw, accepted } = await connectPair();
+    const client = connectTls({ socket: raw, rejectUnauthorized: false, maxVersion });
+    client.on("error", () => undefined);
+    const server = await secureServerSocket(accepted, (await contexts)[channel], {
+      signal: new AbortController().signal,
+    });
+    sockets.push(client, server);
+    return { client, server };
+  };
+}
+
+describeTransfers("plain, disk", { connect: plain, ...onDisk });
+describeTransfers("plain, slow disk", {
+  connect: plain,
+  ...onDisk,
+  send: { pace: slowPace() },
+  receive: { pace: slowPace() },
+});
+describeTransfers("plain, disk, chunks", {
+  connect: plain,
+  ...onDisk,
+  receive: { inPlace: false },
+});
+describeTransfers("plain, any storage", { connect: plain, ...anywhere });
+describeTransfers("TLS 1.3, disk", { connect: tls("upload", "TLSv1.3"), ...onDisk });
+describeTransfers("TLS 1.3 download channel, any storage", {
+  connect: tls("download", "TLSv1.3"),
+  ...anywhere,
+});
+describeTransfers("TLS 1.2, slow disk", {
+  connect: tls("upload", "TLSv1.2"),
+  ...onDisk,
+  send: { pace: slowPace() },
+  receive: { pace: slowPace() },
+});
