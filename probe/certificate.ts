@@ -52,36 +52,43 @@ export function judgeChain(
 }
 
 /**
- * Whether a password may be sent to this peer: a pin settles it alone; authorities also need the
- * host's name. Undefined when it may.
+ * Whether a password may be sent to this peer: a pin settles it alone; authorities have to vouch
+ * for one of the declared names. Undefined when it may.
  */
 export function judgeTrust(peer: PeerFacts, expected: TrustExpectations): Symptom | undefined {
   const chain = judgeChain(peer, expected);
   if (chain !== undefined || expected.fingerprint !== undefined) return chain;
-  const [host = ""] = expected.names;
-  return coversName(peer.certificate, host)
+  const { certificate } = peer;
+  return expected.names.some((name) => coversName(certificate, name))
     ? undefined
-    : { kind: "nameMismatch", missing: [host], covered: coveredNames(peer.certificate) };
+    : { kind: "nameMismatch", missing: expected.names, covered: coveredNames(certificate) };
 }
 
-/** The verdict on names; `warning` when only addresses are missing beside a name that matches. */
+/**
+ * The verdict on names. A pinned certificate is the stack's own and covers every declared name;
+ * one from authorities need only cover the preferred name, since they certify neither addresses
+ * nor, usually, Azure's names. What else is missing is a warning.
+ */
 export function judgeNames(
   { certificate }: PeerFacts,
-  names: readonly string[],
+  { names, fingerprint }: TrustExpectations,
 ): { readonly severity: "failed" | "warning"; readonly symptom: Symptom } | undefined {
   const missing = names.filter((name) => !coversName(certificate, name));
   if (missing.length === 0) return undefined;
-  // Public authorities do not certify addresses: clients then have to use the name.
-  const onlyAddresses = missing.every((name) => isIP(name) !== 0) && missing.length < names.length;
+  const preferred = serverName(names) ?? names[0];
+  const required =
+    fingerprint === undefined
+      ? names.filter((name) => name === preferred)
+      : names.filter((name) => isIP(name) === 0 || name === preferred);
   return {
-    severity: onlyAddresses ? "warning" : "failed",
+    severity: required.some((name) => missing.includes(name)) ? "failed" : "warning",
     symptom: { kind: "nameMismatch", missing, covered: coveredNames(certificate) },
   };
 }
 
 const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
 /** Renewal is due below this; a failed one still leaves time to act. */
-export const EXPIRY_WARNING_DAYS = 21;
+const EXPIRY_WARNING_DAYS = 21;
 
 /** The verdict on the dates at `now` (milliseconds since the epoch). */
 export function judgeDates(
@@ -114,7 +121,7 @@ function coversName(certificate: PeerCertificate, name: string): boolean {
 }
 
 /** Names and addresses of the certificate, readable. */
-export function coveredNames(certificate: PeerCertificate): readonly string[] {
+function coveredNames(certificate: PeerCertificate): readonly string[] {
   const alternative = certificate.subjectaltname ?? "";
   const names = alternative
     .split(", ")

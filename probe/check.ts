@@ -6,31 +6,29 @@ import type { PassiveVerb, ProbeSession } from "./session.ts";
 import type { StepLimit } from "./steps.ts";
 import { describeSymptom, type Symptom } from "./symptoms.ts";
 
-export const CHECK_IDS = [
-  "address",
-  "layers",
-  "controlPort",
-  "greeting",
-  "explicitTls",
-  "certificateChain",
-  "certificateNames",
-  "certificateDates",
-  "tlsVersions",
-  "implicitTls",
-  "clearCredentials",
-  "login",
-  "extendedPassive",
-  "passive",
-  "advertisedAddress",
-  "passivePort",
-  "dataConnection",
-  "roundTrip",
-  "clearData",
-  "edgePorts",
-  "outsidePorts",
-  "idle",
-] as const;
-export type CheckId = (typeof CHECK_IDS)[number];
+export type CheckId =
+  | "address"
+  | "layers"
+  | "controlPort"
+  | "greeting"
+  | "explicitTls"
+  | "certificateChain"
+  | "certificateNames"
+  | "certificateDates"
+  | "tlsVersions"
+  | "implicitTls"
+  | "clearCredentials"
+  | "login"
+  | "extendedPassive"
+  | "passive"
+  | "advertisedAddress"
+  | "passivePort"
+  | "dataConnection"
+  | "roundTrip"
+  | "clearData"
+  | "edgePorts"
+  | "outsidePorts"
+  | "idle";
 
 /** What a check found; `symptom` is what the diagnosis starts from. `detail` is one line. */
 export type Verdict =
@@ -41,7 +39,7 @@ export type Verdict =
  * Checks of one lane run one after the other, lanes side by side. `session` is the lane of the
  * shared session and of everything that leases ports.
  */
-export type Lane = "session" | "versions" | "implicit" | "outside" | "layers" | "idle";
+type Lane = "session" | "versions" | "implicit" | "outside" | "layers" | "idle";
 
 export interface Check {
   readonly id: CheckId;

@@ -112,8 +112,8 @@ export function diagnose(symptom: Symptom, circumstances: Circumstances): Diagno
         "compare idleTimeoutMinutes with: az network public-ip show --query idleTimeoutInMinutes",
       ]);
     case "closedByServer":
-      return blame("server", "keepaliveSeconds", [
-        "the server itself ends idle sessions; its own limit is shorter than the silence asked for",
+      return blame("server", "sites.timeouts.controlSeconds", [
+        "the server itself ends silent sessions before that; ask for a shorter silence, or raise its limit",
       ]);
     case "layerLacks":
     case "layerExceeds":

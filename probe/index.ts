@@ -4,12 +4,12 @@ import { completeOptions, type ProbeOptions } from "./options.ts";
 import type { ProbeReport } from "./report.ts";
 import { runChecks } from "./run.ts";
 
-export { allows, EXPOSURE_LAYERS, parseExposure, rangesOf } from "./exposure.ts";
-export type { ExposureLayer, ExposureRow } from "./exposure.ts";
+export { parseExposure } from "./exposure.ts";
+export type { ExposureRow } from "./exposure.ts";
 export { DEFAULT_TIMEOUT_SECONDS, planProbe, PROBE_TLS_MODES } from "./options.ts";
-export type { EvidenceProvider, ProbeOptions, ProbeTlsMode } from "./options.ts";
-export { formatReport, holds, LAYERS } from "./report.ts";
-export type { CheckReport, Layer, OutcomeKind, ProbeReport } from "./report.ts";
+export type { ProbeOptions, ProbeTlsMode } from "./options.ts";
+export { formatReport, holds } from "./report.ts";
+export type { CheckReport, Layer, ProbeReport } from "./report.ts";
 
 /**
  * Logs in to a server as a client would and proves what was declared of it.

@@ -19,7 +19,7 @@ export const PROBE_TLS_MODES = ["explicit", "implicit", "off"] as const;
 export type ProbeTlsMode = (typeof PROBE_TLS_MODES)[number];
 
 /** Reads the layers as they are now, for instance from the lab's cloud or from Azure. */
-export type EvidenceProvider = (signal: AbortSignal) => Promise<readonly ExposureRow[]>;
+type EvidenceProvider = (signal: AbortSignal) => Promise<readonly ExposureRow[]>;
 
 export interface ProbeOptions {
   /** Name or IPv4 address to connect to. */

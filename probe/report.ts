@@ -1,27 +1,25 @@
 /** What the probe says: its report, and the table that people read. */
 
 /** What can be at fault when a check fails, from the packets' first filter to the files. */
-export const LAYERS = [
+export type Layer =
   /** The name or the public address itself, or the way there. */
-  "publicAddress",
-  "subnetNsg",
-  "nicNsg",
-  "guestFirewall",
+  | "publicAddress"
+  | "subnetNsg"
+  | "nicNsg"
+  | "guestFirewall"
   /** The server process: not running, hanging, or answering what it should not. */
-  "server",
-  "serverRange",
-  "reservedPorts",
-  "advertisedAddress",
-  "certificate",
-  "tlsPolicy",
-  "idleTimeout",
-  "account",
-  "storage",
-] as const;
-export type Layer = (typeof LAYERS)[number];
+  | "server"
+  | "serverRange"
+  | "reservedPorts"
+  | "advertisedAddress"
+  | "certificate"
+  | "tlsPolicy"
+  | "idleTimeout"
+  | "account"
+  | "storage";
 
 /** `notRun`: something it needs failed, or the declaration does not ask for it. */
-export type OutcomeKind = "passed" | "failed" | "notRun" | "warning";
+type OutcomeKind = "passed" | "failed" | "notRun" | "warning";
 
 /** Who is most likely at fault, and what to do about it. */
 export interface Diagnosis {

@@ -183,7 +183,7 @@ export class ProbeSession implements AsyncDisposable {
 }
 
 /** Opens a control connection as `expected.tls` says, and reads the greeting. */
-export async function openControl(
+async function openControl(
   expected: Expectations,
   address: string,
   limit: StepLimit,

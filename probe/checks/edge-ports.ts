@@ -1,5 +1,5 @@
 /** The first and the last port of the range: where ranges of two layers that differ part. */
-import { countPorts, formatRange } from "#contract";
+import { containsPort, countPorts, formatRange } from "#contract";
 import { failed, passed, warned, type Check, type ProbeContext, type Verdict } from "../check.ts";
 import { touchPort, type PortAnswer } from "../dial.ts";
 import type { Expectations } from "../options.ts";
@@ -37,6 +37,8 @@ export interface EdgeSearch {
   readonly wanted: ReadonlySet<number>;
   /** What edges answered while they were leased. */
   readonly leased: ReadonlyMap<number, PortAnswer>;
+  /** A port outside the range that a session was leased. */
+  readonly stray: number | undefined;
   readonly draws: number;
   /** The most different ports that one session saw. */
   readonly distinct: number;
@@ -51,6 +53,7 @@ async function searchEdges(context: ProbeContext): Promise<EdgeSearch> {
   const deadline = performance.now() + SEARCH_MILLISECONDS;
   let draws = 0;
   let distinct = 0;
+  let stray: number | undefined;
   const verb: PassiveVerb = context.facts.leases.has("EPSV") ? "EPSV" : "PASV";
 
   const draw = async (session: ProbeSession): Promise<void> => {
@@ -58,6 +61,10 @@ async function searchEdges(context: ProbeContext): Promise<EdgeSearch> {
     while (wanted.size > 0 && draws < mostDraws && performance.now() < deadline) {
       draws += 1;
       const { port } = await session.lease(verb, context.limit);
+      if (!containsPort(passivePorts, port)) {
+        stray = port;
+        return;
+      }
       seen.add(port);
       distinct = Math.max(distinct, seen.size);
       if (wanted.delete(port)) leased.set(port, await touch(context, port));
@@ -79,7 +86,7 @@ async function searchEdges(context: ProbeContext): Promise<EdgeSearch> {
     if (end.status === "fulfilled") continue;
     if (!(end.reason instanceof ProbeFault) || draws === 0) throw end.reason;
   }
-  return { wanted, leased, draws, distinct };
+  return { wanted, leased, stray, draws, distinct };
 }
 
 async function touch({ address, limit }: ProbeContext, port: number): Promise<PortAnswer> {
@@ -92,6 +99,7 @@ export function judgeEdges(
   unleased: readonly { readonly port: number; readonly answer: PortAnswer }[],
   expected: Pick<Expectations, "passivePorts" | "passiveSlices">,
 ): Verdict {
+  if (search.stray !== undefined) return failed({ kind: "portOutsideRange", port: search.stray });
   const leased = [...search.leased].map(([port, answer]) => ({ port, answer }));
   const faults = [
     ...leased.filter(({ answer }) => answer !== "open"),

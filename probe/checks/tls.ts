@@ -92,7 +92,7 @@ function planCertificateChecks(
       );
     }),
     judge("certificateNames", "certificate covers the names", (peer) => {
-      const verdict = judgeNames(peer, expected.names);
+      const verdict = judgeNames(peer, expected);
       if (verdict === undefined) return passed(expected.names.join(", "));
       return verdict.severity === "failed" ? failed(verdict.symptom) : warned(verdict.symptom);
     }),

@@ -68,6 +68,7 @@ describe("edges", () => {
       [50000, "open"],
       [50099, "open"],
     ]),
+    stray: undefined,
     draws: 100,
     distinct: 25,
     ...changes,
@@ -77,6 +78,13 @@ describe("edges", () => {
 
   it("pass when both answered while leased", () => {
     expect(judgeEdges(found(), [], expected).kind).toBe("passed");
+  });
+
+  it("fail when a session was leased a port outside the range", () => {
+    expect(judgeEdges(found({ stray: 50100 }), [], expected)).toMatchObject({
+      kind: "failed",
+      symptom: { kind: "portOutsideRange", port: 50100 },
+    });
   });
 
   it("fail when a leased edge is silent", () => {
@@ -152,16 +160,25 @@ describe("certificates", () => {
     expect(judgeTrust(peer(), { names: ["other.example.com"], fingerprint: undefined })?.kind).toBe(
       "nameMismatch",
     );
-    expect(
-      judgeTrust(peer(), { names: ["ftp.example.com"], fingerprint: undefined }),
-    ).toBeUndefined();
+    const declared = { names: ["203.0.113.5", "ftp.example.com"], fingerprint: undefined };
+    expect(judgeTrust(peer(), declared)).toBeUndefined();
   });
 
-  it("fail on a missing name, warn on a missing address beside a name that matches", () => {
-    expect(judgeNames(peer(), ["ftp.example.com", "203.0.113.4"])).toBeUndefined();
-    expect(judgeNames(peer(), ["ftp.example.com", "files.example.com"])?.severity).toBe("failed");
-    expect(judgeNames(peer(), ["ftp.example.com", "203.0.113.5"])?.severity).toBe("warning");
-    expect(judgeNames(peer(), ["203.0.113.5"])?.severity).toBe("failed");
+  it("that are pinned cover every declared name, but for addresses beside one", () => {
+    const severity = (...names: string[]) =>
+      judgeNames(peer(), { names, fingerprint: "ab".repeat(32) })?.severity;
+    expect(severity("ftp.example.com", "203.0.113.4")).toBeUndefined();
+    expect(severity("ftp.example.com", "files.example.com")).toBe("failed");
+    expect(severity("ftp.example.com", "203.0.113.5")).toBe("warning");
+    expect(severity("203.0.113.5")).toBe("failed");
+  });
+
+  it("of authorities cover the preferred name: the host, or the first name for an address", () => {
+    const severity = (...names: string[]) =>
+      judgeNames(peer(), { names, fingerprint: undefined })?.severity;
+    expect(severity("203.0.113.5", "ftp.example.com", "x.cloudapp.azure.com")).toBe("warning");
+    expect(severity("x.cloudapp.azure.com", "ftp.example.com")).toBe("failed");
+    expect(severity("203.0.113.5")).toBe("failed");
   });
 
   it("warn 21 days before they expire", () => {

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { deploy, parseSettings, settingsSchema } from "#contract";
 import * as v from "valibot";
 import { parseExposure } from "../../../probe/exposure.ts";
-import { completeOptions, planProbe, type ProbeOptions } from "../../../probe/options.ts";
+import { planProbe, type ProbeOptions } from "../../../probe/index.ts";
+import { completeOptions } from "../../../probe/options.ts";
 
 const complete = (changes: Partial<ProbeOptions> = {}) =>
   completeOptions({ host: "ftp.example.com", password: "-", ...changes });
