@@ -1,0 +1,71 @@
+/**
+ * The layers of a running lab as they are now, each read from its own place: the simulated
+ * resources, the machine's kernel, the files in force. The probe names the layer at fault with it;
+ * from outside alone, layers that drop packets look the same.
+ */
+import { readFile } from "node:fs/promises";
+import { formatRange, parseRange, type PortRange } from "#contract";
+import type { CloudState } from "./cloud/state.ts";
+import { at, textAt, type Value } from "./cloud/values.ts";
+import { machineFolder } from "./machine/layout.ts";
+import { openGuestPorts } from "./network/guest-firewall.ts";
+import { CLIENT_ADDRESS, enterPlace } from "./network/namespaces.ts";
+import { readTopology, type EdgeMachine } from "./network/topology.ts";
+import { reachablePorts } from "./network/verdicts.ts";
+import { mustRun } from "./programs.ts";
+
+/** A row as the probe takes it. */
+export interface EvidenceRow {
+  readonly layer: "subnetNsg" | "nicNsg" | "guestFirewall" | "reservedPorts" | "server";
+  /** `first-last` each. */
+  readonly ranges: readonly string[];
+}
+
+/** Rows of the first machine, for a client of the lab. Only at the level `network`. */
+export async function readEvidence(
+  labFolder: string,
+  state: CloudState,
+): Promise<readonly EvidenceRow[]> {
+  const [machine] = readTopology(state);
+  if (machine === undefined) return [];
+  const inside = enterPlace(labFolder, { kind: "machine", name: machine.name });
+  const [firewall, reserved, settings] = await Promise.all([
+    mustRun([...inside, "nft", "--json", "list", "ruleset"]),
+    mustRun([...inside, "cat", "/proc/sys/net/ipv4/ip_local_reserved_ports"]),
+    readFile(machineFolder(labFolder, machine.name).settingsFile, "utf8"),
+  ]);
+  return [
+    ...groupRow("subnetNsg", machine, { nicGroup: undefined }),
+    ...groupRow("nicNsg", machine, { subnetGroup: undefined }),
+    row("guestFirewall", openGuestPorts(JSON.parse(firewall) as Value, CLIENT_ADDRESS)),
+    row("reservedPorts", parseRanges(reserved.trim().split(","))),
+    row("server", listenedPorts(JSON.parse(settings) as Value)),
+  ];
+}
+
+/** A layer by itself; none where no group stands. */
+function groupRow(
+  layer: "subnetNsg" | "nicNsg",
+  machine: EdgeMachine,
+  without: Partial<EdgeMachine>,
+): readonly EvidenceRow[] {
+  const alone: EdgeMachine = { ...machine, ...without };
+  if (alone.subnetGroup === undefined && alone.nicGroup === undefined) return [];
+  return [row(layer, reachablePorts(alone, CLIENT_ADDRESS))];
+}
+
+function listenedPorts(settings: Value): readonly PortRange[] {
+  const ports = ["controlPort", "implicitTlsPort"].flatMap((name) => {
+    const port = at(settings, "listen", name);
+    return typeof port === "number" ? [{ first: port, last: port }] : [];
+  });
+  return [...ports, ...parseRanges([textAt(settings, "passive", "ports") ?? ""])];
+}
+
+function parseRanges(texts: readonly string[]): readonly PortRange[] {
+  return texts.map(parseRange).filter((range) => range !== undefined);
+}
+
+function row(layer: EvidenceRow["layer"], ranges: readonly PortRange[]): EvidenceRow {
+  return { layer, ranges: ranges.map(formatRange) };
+}

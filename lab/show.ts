@@ -1,0 +1,101 @@
+/** What `npm start` prints once the stack is up. Pure. */
+import { parseIpv4, type Settings } from "#contract";
+import { isList, isRecord, listAt, textAt, type Properties, type Value } from "./cloud/values.ts";
+import type { Credentials } from "./credentials.ts";
+import type { Override } from "./stack-copy.ts";
+
+/** Pads the columns of a table, the last one excepted. */
+export function formatTable(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) =>
+        column === row.length - 1 ? cell : cell.padEnd((widths[column] ?? 0) + 2),
+      )
+      .join("")
+      .trimEnd(),
+  );
+}
+
+export function formatOverrides(overrides: readonly Override[]): string[] {
+  return formatTable(
+    overrides.map(({ setting, value, reason }) => [
+      `  ${setting}`,
+      typeof value === "string" ? value : JSON.stringify(value),
+      reason,
+    ]),
+  );
+}
+
+/** The stack's own exposure table, one row per layer, as its output `exposure` holds it. */
+export function formatExposure(exposure: Value | undefined): string[] {
+  if (!isList(exposure)) return ["  (the stack has no output named exposure)"];
+  const texts = (row: Value, name: string) =>
+    listAt(row, name)
+      .filter((each) => typeof each === "string")
+      .join(", ");
+  const timeouts = (row: Value) =>
+    isRecord(row)
+      ? [
+          typeof row["idleTimeoutSeconds"] === "number"
+            ? `idle timeout ${String(row["idleTimeoutSeconds"])} s`
+            : "",
+          typeof row["keepaliveSeconds"] === "number"
+            ? `keepalive ${String(row["keepaliveSeconds"])} s`
+            : "",
+        ].filter((part) => part !== "")
+      : [];
+  return formatTable([
+    ["  layer", "tcp ports", "sources", "timeouts"],
+    ...exposure.map((row) => [
+      `  ${textAt(row, "layer") ?? ""}`,
+      texts(row, "ranges"),
+      texts(row, "sources") || "-",
+      timeouts(row).join(", ") || "-",
+    ]),
+  ]);
+}
+
+export interface Connection {
+  readonly address: string;
+  readonly settings: Settings;
+  readonly credentials: Credentials;
+  /** Start of a command line for clients that do not reach the address from here. */
+  readonly prefix: string;
+}
+
+/** URLs, login and commands to paste. The certificate is self-signed, so clients are told so. */
+export function formatConnection(connection: Connection): string[] {
+  const { address, settings, credentials, prefix } = connection;
+  const { controlPort, implicitTlsPort } = settings;
+  const { account, password } = credentials;
+  const login = `${account}:${password}`;
+  const explicit = `${address}:${String(controlPort)}`;
+  const implicit =
+    implicitTlsPort === undefined ? undefined : `${address}:${String(implicitTlsPort)}`;
+  const upload = "--upload-file README.md";
+  return [
+    ...formatTable([
+      ["  explicit TLS", `ftpes://${explicit}`],
+      ...(implicit === undefined ? [] : [["  implicit TLS", `ftps://${implicit}`]]),
+      ["  account", account],
+      ["  password", password],
+    ]),
+    "",
+    "Try it (the certificate is self-signed, hence the switches that accept it):",
+    `  ${prefix}curl --insecure --ssl-reqd ${upload} ftp://${login}@${explicit}/`,
+    `  ${prefix}curl --insecure --ssl-reqd ftp://${login}@${explicit}/`,
+    ...(implicit === undefined ? [] : [`  ${prefix}curl --insecure ftps://${login}@${implicit}/`]),
+    `  ${prefix}lftp -e 'set ssl:verify-certificate no; set ftp:ssl-force yes' -u ${account},${password} ftp://${explicit}`,
+    `  ${prefix}filezilla ftpes://${login}@${explicit}`,
+  ];
+}
+
+/** The address to connect to, out of the stack's outputs. */
+export function addressOf(outputs: Properties, settings: Settings): string | undefined {
+  if (settings.externalAddress !== "") return settings.externalAddress;
+  const address = textAt(outputs, "publicAddress");
+  return address === undefined || parseIpv4(address) === undefined ? undefined : address;
+}
