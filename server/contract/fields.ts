@@ -19,7 +19,7 @@ export const absentOr = <const S extends v.GenericSchema>(schema: S, description
 export const wholeNumber = (lowest: number, highest: number) =>
   v.pipe(
     v.number(),
-    v.integer("is not a whole number"),
+    v.integer("is not a whole number; write it without a fraction"),
     v.minValue(lowest, `is below ${String(lowest)}`),
     v.maxValue(highest, `is above ${String(highest)}`),
   );

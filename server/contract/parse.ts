@@ -75,7 +75,7 @@ function describeIssue(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): Fi
     const known = Object.keys(entriesAt(schema, keys.slice(0, -1)) ?? {});
     const nearest = nearestName(String(keys.at(-1)), known);
     return {
-      setting: path,
+      setting: path.trim() === "" ? JSON.stringify(path) : path,
       value: print(issue.path?.at(-1)?.value),
       problem: "is not a setting that Gangway knows",
       fix:
@@ -88,10 +88,15 @@ function describeIssue(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): Fi
   const [problem = "", ...fix] = (own ?? "has the wrong type or value").split("; ");
   return {
     setting: path === "" ? "settings" : path,
-    value: print(issue.input),
+    value: isSecret(issue) ? "(not shown)" : print(issue.input),
     problem,
     fix: fix.join("; ") || `expected ${issue.expected ?? "another value"}`,
   };
+}
+
+/** Somebody may have written the password itself where its hash belongs. */
+function isSecret(issue: v.BaseIssue<unknown>): boolean {
+  return issue.path?.at(-1)?.key === "passwordHash";
 }
 
 /** The entries of the object schema that `keys` lead to. */

@@ -33,7 +33,10 @@ const cidr = v.pipe(
 
 const optionalIpv4 = v.pipe(
   v.string(),
-  v.check((text) => text === "" || parseIpv4(text) !== undefined, "is not an IPv4 address"),
+  v.check(
+    (text) => text === "" || parseIpv4(text) !== undefined,
+    "is not an IPv4 address; write for example 203.0.113.7, or leave it empty",
+  ),
 );
 
 const text = v.string();
@@ -182,7 +185,7 @@ export const settingsSchema = v.strictObject({
       text,
       v.regex(
         /^(?:[a-z][a-z0-9-]{1,61}[a-z0-9])?$/,
-        "is not a DNS label of 3 to 63 characters (a-z, 0-9, -)",
+        "is not a DNS label; write 3 to 63 characters of a-z, 0-9 and -, beginning with a letter",
       ),
     ),
     "",
