@@ -68,7 +68,9 @@ describe("the nearest name", () => {
   });
 
   it("is found through one missing, doubled or wrong letter", () => {
-    const mistake = fc.constantFrom(...NAMES).chain((name) =>
+    // A shorter name may become another one: "ts" is as near to tls as to tags.
+    const long = NAMES.filter(({ length }) => length >= 6);
+    const mistake = fc.constantFrom(...long).chain((name) =>
       fc
         .tuple(
           fc.integer({ min: 0, max: name.length - 1 }),
