@@ -1,8 +1,8 @@
 /** Follows a server's status page, from where the page is open: the machine itself. */
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { programEnvironment } from "./programs.ts";
 
 /** What a person wants to see of a running server. */
 export interface LiveStatus {
@@ -27,15 +27,23 @@ export async function* followStatus(
 ): AsyncGenerator<LiveStatus | undefined, void> {
   const { enter, healthProbePort, signal } = request;
   const [program = "", ...args] = [...enter, process.execPath, READER, String(healthProbePort)];
-  const reader = spawn(program, args, { stdio: ["pipe", "pipe", "ignore"], signal });
-  // Aborting is how it ends.
-  reader.on("error", () => undefined);
-  const closed = once(reader, "close");
-  for await (const line of createInterface({ input: reader.stdout })) {
-    if (signal.aborted) break;
-    yield parseStatus(line);
+  const reader = spawn(program, args, {
+    stdio: ["pipe", "pipe", "ignore"],
+    env: programEnvironment(),
+  });
+  const closed = new Promise<void>((resolve) => reader.once("close", () => resolve()));
+  const leave = () => reader.kill();
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    for await (const line of createInterface({ input: reader.stdout })) {
+      if (signal.aborted) break;
+      yield parseStatus(line);
+    }
+  } finally {
+    signal.removeEventListener("abort", leave);
+    reader.kill();
+    await closed;
   }
-  await closed.catch(() => undefined);
 }
 
 function parseStatus(line: string): LiveStatus | undefined {
