@@ -5,7 +5,11 @@ import type { ExposureRow } from "./exposure.ts";
 import type { Expectations } from "./options.ts";
 import type { CheckReport } from "./report.ts";
 import { ProbeSession } from "./session.ts";
+import { settle, waitFor } from "./steps.ts";
 import { describeSymptom, ProbeFault } from "./symptoms.ts";
+
+/** Azure's own commands take this long to read the rules of an interface. */
+const EVIDENCE_MILLISECONDS = 30_000;
 
 /** Runs every check and reports in their order. Rejects only when `signal` aborts, or on a bug. */
 export async function runChecks(
@@ -71,8 +75,7 @@ class Run implements ProbeContext, AsyncDisposable {
   }
 
   rows(): Promise<readonly ExposureRow[]> {
-    this.#rows ??=
-      this.expected.evidence?.(this.limit.signal) ?? Promise.resolve(this.expected.exposure);
+    this.#rows ??= this.#readRows();
     return this.#rows;
   }
 
@@ -112,6 +115,17 @@ class Run implements ProbeContext, AsyncDisposable {
       if (check.lane === "session") await this.#dropSession();
       return { kind: "failed", symptom: error.symptom, detail: describeSymptom(error.symptom) };
     }
+  }
+
+  async #readRows(): Promise<readonly ExposureRow[]> {
+    const { evidence, exposure } = this.expected;
+    if (evidence === undefined) return exposure;
+    const limit = { ...this.limit, milliseconds: EVIDENCE_MILLISECONDS };
+    return waitFor("the evidence", limit, (signal) =>
+      settle<readonly ExposureRow[]>(signal, (resolve, reject) => {
+        evidence(signal).then(resolve, reject);
+      }),
+    );
   }
 
   /** Undefined when they cannot be read: check `layers` says why. */

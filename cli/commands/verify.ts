@@ -30,6 +30,9 @@ import { askSecret } from "../prompt.ts";
 /** Holds the password where no terminal asks for it; never an argument, which `ps` would show. */
 const PASSWORD_VARIABLE = "GANGWAY_PROBE_PASSWORD";
 
+/** For surroundings such as the lab, where the stack itself writes the command line. */
+const EVIDENCE_VARIABLE = "GANGWAY_PROBE_EVIDENCE";
+
 interface Flags {
   readonly user: string;
   readonly passwordStdin?: boolean;
@@ -106,7 +109,12 @@ export function register(program: Command): void {
       DEFAULT_TIMEOUT_SECONDS,
     )
     .option("--exposure <file>", "declared layers: the output of gangway exposure --json")
-    .option("--evidence <command>", "command that prints the layers as they are now, same format")
+    .addOption(
+      new Option(
+        "--evidence <command>",
+        "command that prints the layers as they are now, same format",
+      ).env(EVIDENCE_VARIABLE),
+    )
     .option("--json", "print the report as JSON")
     .addHelpText(
       "after",

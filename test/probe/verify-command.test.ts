@@ -26,7 +26,7 @@ async function verify(
   args: readonly string[],
   { password, input = "" }: { password?: string; input?: string } = {},
 ): Promise<Ending> {
-  const { GANGWAY_PROBE_PASSWORD: _, ...environment } = process.env;
+  const { GANGWAY_PROBE_PASSWORD: _, GANGWAY_PROBE_EVIDENCE: __, ...environment } = process.env;
   const env = {
     ...environment,
     ...(password === undefined ? {} : { GANGWAY_PROBE_PASSWORD: password }),
