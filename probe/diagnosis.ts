@@ -112,8 +112,8 @@ export function diagnose(symptom: Symptom, circumstances: Circumstances): Diagno
         "compare idleTimeoutMinutes with: az network public-ip show --query idleTimeoutInMinutes",
       ]);
     case "closedByServer":
-      return blame("server", "sites.timeouts.controlSeconds", [
-        "the server itself ends silent sessions before that; ask for a shorter silence, or raise its limit",
+      return blame("server", "", [
+        "the server itself ends silent sessions before that (its reply says why): ask for a shorter silence (--idle), still above the idle timeout",
       ]);
     case "layerLacks":
     case "layerExceeds":
