@@ -1,4 +1,5 @@
 /** The stack: configuration → component → outputs. Everything else is decided elsewhere. */
+import "./lean-sdk.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { ContractError } from "#contract";
 import { PassiveFtpServer } from "./components/passive-ftp-server.ts";
