@@ -47,6 +47,8 @@ export interface CloudState {
   secretValue(uri: string): string | undefined;
   /** Vaults that were deleted and not purged. */
   deletedVaults(): readonly DeletedVault[];
+  /** How often a resource with this id was deleted: a new one is not the same identity. */
+  deletions(id: string): number;
 }
 
 interface StateFile {
@@ -54,6 +56,8 @@ interface StateFile {
   readonly resources: readonly CloudResource[];
   /** Vault names that Azure still holds after a delete. */
   readonly deletedVaults: readonly DeletedVault[];
+  /** How often each identity was deleted, by id. */
+  readonly deletedIdentities: Readonly<Record<string, number>>;
 }
 
 /** A soft-deleted vault: its name stays taken until it is purged or recovered. */
@@ -61,6 +65,8 @@ export interface DeletedVault {
   readonly name: string;
   readonly location: string;
 }
+
+const USER_ASSIGNED_IDENTITY = "azure-native:managedidentity:UserAssignedIdentity";
 
 /** File names inside the lab folder. */
 export const STATE_FILE = "cloud.json";
@@ -78,6 +84,7 @@ export class CloudStore implements CloudState {
   readonly #persistent: boolean;
   #resources = new Map<string, CloudResource>();
   #deletedVaults: readonly DeletedVault[] = [];
+  #deletedIdentities: Readonly<Record<string, number>> = {};
   #readAt = "";
 
   constructor(folder: string | undefined) {
@@ -109,6 +116,11 @@ export class CloudStore implements CloudState {
     return this.#deletedVaults;
   }
 
+  deletions(id: string): number {
+    this.#refresh();
+    return this.#deletedIdentities[id.toLowerCase()] ?? 0;
+  }
+
   blobFile(url: string): string | undefined {
     const blob = this.ofType("azure-native:storage:Blob").find(
       ({ outputs }) => outputs["url"] === url,
@@ -136,7 +148,12 @@ export class CloudStore implements CloudState {
   /** Removes resources; unknown ids are ignored. */
   remove(ids: readonly string[], deletedVaults: readonly DeletedVault[] = []): void {
     this.#refresh();
-    for (const id of ids) this.#resources.delete(id.toLowerCase());
+    for (const key of ids.map((id) => id.toLowerCase())) {
+      const count = (this.#deletedIdentities[key] ?? 0) + 1;
+      const isIdentity = this.#resources.get(key)?.type === USER_ASSIGNED_IDENTITY;
+      if (isIdentity) this.#deletedIdentities = { ...this.#deletedIdentities, [key]: count };
+      this.#resources.delete(key);
+    }
     this.#deletedVaults = [...this.#deletedVaults, ...deletedVaults];
     this.#write();
     this.#dropContents();
@@ -186,6 +203,7 @@ export class CloudStore implements CloudState {
     if (stats === undefined) {
       this.#resources = new Map();
       this.#deletedVaults = [];
+      this.#deletedIdentities = {};
       return;
     }
     const file = JSON.parse(readFileSync(this.#file, "utf8")) as StateFile;
@@ -198,6 +216,7 @@ export class CloudStore implements CloudState {
       file.resources.map((resource) => [resource.id.toLowerCase(), resource]),
     );
     this.#deletedVaults = file.deletedVaults;
+    this.#deletedIdentities = file.deletedIdentities;
   }
 
   #write(): void {
@@ -207,6 +226,7 @@ export class CloudStore implements CloudState {
       version: 1,
       resources: [...this.#resources.values()],
       deletedVaults: this.#deletedVaults,
+      deletedIdentities: this.#deletedIdentities,
     };
     writeWhole(this.#file, `${JSON.stringify(file, undefined, 2)}\n`);
     const stats = statSync(this.#file, { bigint: true });

@@ -3,6 +3,7 @@
  * really execute, with the semantics of version 1.2.1. `remote` is not simulated.
  */
 import { spawn } from "node:child_process";
+import { resolve } from "node:path";
 import { NotSimulated } from "../cloud/errors.ts";
 import { sha256 } from "../cloud/state.ts";
 import {
@@ -119,7 +120,7 @@ async function runLocally(
   const [program = "/bin/sh", ...options] = interpreterOf(inputs);
   const logging = textAt(inputs, "logging") ?? "stdoutAndStderr";
   const child = spawn(program, [...options, command], {
-    cwd: textAt(inputs, "dir") ?? folder,
+    cwd: resolve(folder, textAt(inputs, "dir") ?? ""),
     env: { ...process.env, ...environmentOf(inputs, before) },
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -136,10 +137,10 @@ async function runLocally(
     }
     return Buffer.concat(chunks).toString();
   };
-  const ended = new Promise<string>((resolve, reject) => {
+  const ended = new Promise<string>((done, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) =>
-      resolve(
+      done(
         code === 0 ? "" : code === null ? `signal: ${String(signal)}` : `exit status ${code}`,
       ),
     );

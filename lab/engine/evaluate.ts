@@ -246,6 +246,9 @@ async function run(step: {
   };
   process.on("unhandledRejection", onUnhandled);
   let thrown: unknown;
+  // The engine starts a program in its own folder.
+  const folder = process.cwd();
+  process.chdir(project.programFolder);
   try {
     await runtime.runInPulumiStack(() => load(project.program));
   } catch (error) {
@@ -258,6 +261,7 @@ async function run(step: {
   } catch (error) {
     thrown ??= error;
   } finally {
+    process.chdir(folder);
     process.off("unhandledRejection", onUnhandled);
   }
   const problem: unknown = failure() ?? thrown ?? unhandled;

@@ -1,9 +1,7 @@
 /** Entry of the process that evaluates programs for an `Evaluator`; ends when that disconnects. */
-import { chdir } from "node:process";
 import { evaluateInProcess } from "./evaluate.ts";
 import type { Answer, RemoteEvaluation } from "./evaluator.ts";
 import { effectsOf } from "./level-effects.ts";
-import { readProject } from "./project.ts";
 
 process.on("disconnect", () => process.exit(0));
 process.on("message", (message) => void answer(message as RemoteEvaluation));
@@ -11,7 +9,6 @@ process.on("message", (message) => void answer(message as RemoteEvaluation));
 async function answer({ level, ...evaluation }: RemoteEvaluation): Promise<void> {
   let reply: Answer;
   try {
-    chdir(readProject(evaluation.projectFolder).programFolder);
     const effects = await effectsOf(level ?? "none", evaluation.labFolder ?? "");
     reply = { kind: "result", result: await evaluateInProcess({ ...evaluation, effects }) };
   } catch (error) {

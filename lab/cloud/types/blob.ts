@@ -1,10 +1,11 @@
 /** Blobs: azure-native's own resource, uploaded from a file or a text. */
+import { ArmError } from "../errors.ts";
 import { blobName } from "../names.ts";
 import type { ResourceType } from "../resource-type.ts";
 import { asset, choice, map, recorded, required, text } from "../shapes.ts";
 import { textAt } from "../values.ts";
 import { containerIdOf } from "./blob-container.ts";
-import { blobEndpoint } from "./storage-account.ts";
+import { accountIdOf, blobEndpoint } from "./storage-account.ts";
 
 export const blob: ResourceType = {
   token: "azure-native:storage:Blob",
@@ -29,12 +30,22 @@ export const blob: ResourceType = {
   replacedBy: ["source", "type", "contentMd5"],
   network: false,
   computed: [],
-  put: ({ name, inputs }) => ({
-    type: "Block",
-    contentType: inputs["contentType"] ?? "application/octet-stream",
-    contentMd5: inputs["contentMd5"],
-    accessTier: inputs["accessTier"] ?? "Hot",
-    metadata: inputs["metadata"],
-    url: `${blobEndpoint(textAt(inputs, "accountName") ?? "")}${textAt(inputs, "containerName") ?? ""}/${encodeURI(name)}`,
-  }),
+  put: ({ name, inputs, state }) => {
+    // azure-native uploads with the account's key, whatever the deployer's own rights are.
+    if (state.find(accountIdOf(inputs))?.inputs["allowSharedKeyAccess"] === false) {
+      throw new ArmError(
+        "KeyBasedAuthenticationNotPermitted",
+        "Key based authentication is not permitted on this storage account.",
+        403,
+      );
+    }
+    return {
+      type: "Block",
+      contentType: inputs["contentType"] ?? "application/octet-stream",
+      contentMd5: inputs["contentMd5"],
+      accessTier: inputs["accessTier"] ?? "Hot",
+      metadata: inputs["metadata"],
+      url: `${blobEndpoint(textAt(inputs, "accountName") ?? "")}${textAt(inputs, "containerName") ?? ""}/${encodeURI(name)}`,
+    };
+  },
 };

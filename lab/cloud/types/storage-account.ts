@@ -73,7 +73,7 @@ export const storageAccount: ResourceType = {
     ),
     accessTier: recorded(choice(["Hot", "Cool", "Premium", "Cold"])),
     allowBlobPublicAccess: flag(),
-    allowSharedKeyAccess: recorded(flag()),
+    allowSharedKeyAccess: flag(),
     allowCrossTenantReplication: recorded(flag()),
     defaultToOAuthAuthentication: recorded(flag()),
     enableHttpsTrafficOnly: recorded(flag()),
