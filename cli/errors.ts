@@ -1,4 +1,5 @@
 /** How commands end, and how their errors reach a person. */
+import { inspect } from "node:util";
 import { ContractError } from "#contract";
 
 /** 0: all well. 1: the command found something wrong. 2: it was not asked in the right way. */
@@ -15,8 +16,9 @@ export class CommandError extends Error {
   override readonly name = "CommandError";
   readonly exitCode = 1;
 
-  constructor(message: string, hint?: string) {
-    super(hint === undefined ? message : `${message}\n${hint}`);
+  /** @param cause shown with its stack when somebody debugs. */
+  constructor(message: string, hint?: string, cause?: Error) {
+    super(hint === undefined ? message : `${message}\n${hint}`, { cause });
   }
 }
 
@@ -33,10 +35,7 @@ export interface Explanation {
  */
 export function explainError(error: unknown, debug: boolean): Explanation {
   if (debug && error instanceof Error) {
-    return {
-      lines: [error.stack ?? error.message],
-      exitCode: exitCodeOf(error) ?? 1,
-    };
+    return { lines: [inspect(error)], exitCode: exitCodeOf(error) ?? 1 };
   }
   if (error instanceof Error) {
     const exitCode = exitCodeOf(error);
