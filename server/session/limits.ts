@@ -18,6 +18,8 @@ export const LIMITS = {
   dataIdleSeconds: 5 * 60,
   /** For the TLS handshake, on either channel. */
   tlsHandshakeSeconds: 20,
+  /** For a data connection's handshake that the client began ahead of the reply 150. */
+  earlyHandshakeMilliseconds: 1000,
   /** For the client to close its side after our last reply. */
   lingerSeconds: 5,
   /** For running transfers when the server drains. */

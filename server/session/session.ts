@@ -250,7 +250,6 @@ export class Session implements ConnectionOwner {
     const { level } = this.#holdings.state.protection;
     const channel = this.#holdings.takeData();
     this.#journal.transferBegan();
-    this.#write(reply.opening(plan.opening));
     const transfer = new RunningTransfer(plan);
     this.#transfer = transfer;
     this.#readAhead(transfer);
@@ -261,6 +260,7 @@ export class Session implements ConnectionOwner {
         tls: level === "private" ? this.#host.view().tls : undefined,
         localAddress: this.connection.localAddress,
         localPort: this.connection.localPort,
+        announce: () => this.#write(reply.opening(plan.opening)),
       })
       .finally(() => (this.#transfer = undefined));
     this.#write(transferReply(plan, result));

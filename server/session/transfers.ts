@@ -1,5 +1,6 @@
 /** Runs one transfer from its plan to its result: data connection, TLS, bytes, commit. */
 import type { Socket } from "node:net";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { activeDataPort } from "#contract";
 import { connectActive } from "../data/active-connection.ts";
 import { receiveFile, sendChunks, sendFile, TransferError } from "../data/transfer.ts";
@@ -17,6 +18,8 @@ export interface TransferOptions {
   /** Local end of the control connection; active data connections leave from beside it. */
   readonly localAddress: string;
   readonly localPort: number;
+  /** Sends the reply 150; called once, unless the transfer fails before. */
+  readonly announce: () => void;
 }
 
 /** A transfer that can be watched and ended. */
@@ -63,22 +66,49 @@ export class RunningTransfer implements TransferStatus {
     }
   }
 
-  async #connect({ channel, tls, localAddress, localPort }: TransferOptions): Promise<Socket> {
+  async #connect({ channel, announce, ...options }: TransferOptions): Promise<Socket> {
     const timeout = AbortSignal.timeout(LIMITS.dataConnectionSeconds * 1000);
     const signal = AbortSignal.any([this.#abort.signal, timeout]);
+    const opening = open(channel, signal, options);
+    let early = false;
     let socket: Socket;
     try {
-      socket = await open(channel, signal, { localAddress, localPort });
+      early = options.tls !== undefined && (await settlesSoon(opening));
+      if (!early) announce();
+      socket = await opening;
     } catch (error) {
       throw this.#abort.signal.aborted ? new TransferError("aborted") : new NoConnection(error);
     }
-    if (tls === undefined) return socket;
-    const secured = this.plan.direction === "receive" ? tls.upload : tls.download;
-    const handshake = AbortSignal.timeout(LIMITS.tlsHandshakeSeconds * 1000);
+    return options.tls === undefined
+      ? socket
+      : await this.#secure(socket, options.tls, early ? announce : undefined);
+  }
+
+  /**
+   * The handshake begins with the reply 150 for most clients. Some begin theirs as soon as they are
+   * connected, and when they have nothing to send they close right after the 150, in the midst of
+   * the handshake: it has to be done by then. @param announce sends the 150, when it is still due.
+   */
+  async #secure(
+    socket: Socket,
+    tls: TlsContexts,
+    announce: (() => void) | undefined,
+  ): Promise<Socket> {
+    const channel = this.plan.direction === "receive" ? tls.upload : tls.download;
+    const timeout = AbortSignal.timeout(LIMITS.tlsHandshakeSeconds * 1000);
+    const signal = AbortSignal.any([this.#abort.signal, timeout]);
+    const securing = secureServerSocket(socket, channel, { signal });
     try {
-      return await secureServerSocket(socket, secured, {
-        signal: AbortSignal.any([this.#abort.signal, handshake]),
-      });
+      if (announce !== undefined) {
+        if (!(await settlesSoon(securing)) && socket.bytesRead > 0) {
+          await Promise.race([
+            securing,
+            pause(LIMITS.earlyHandshakeMilliseconds, undefined, { ref: false }),
+          ]);
+        }
+        announce();
+      }
+      return await securing;
     } catch (error) {
       if (this.#abort.signal.aborted) throw new TransferError("aborted", { cause: error });
       throw error;
@@ -109,6 +139,18 @@ export class RunningTransfer implements TransferStatus {
       }
     }
   }
+}
+
+/** Turns of the event loop in which what has already arrived is seen. */
+const TURNS = 3;
+
+/** Whether a promise settles without waiting for anybody else. Does not reject. */
+async function settlesSoon(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = (): void => void (settled = true);
+  promise.then(settle, settle);
+  for (let turn = 0; turn < TURNS && !settled; turn++) await nextTurn();
+  return settled;
 }
 
 /** No data connection came about in time. */

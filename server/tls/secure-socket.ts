@@ -95,7 +95,12 @@ function handshake(secured: TLSSocket, signal: AbortSignal): Promise<void> {
     let leaving: NodeJS.Immediate | undefined;
     // This event comes from within OpenSSL's state machine. What the caller does next (writing,
     // closing) would enter it a second time and can crash the process, so the turn ends first.
-    const onSecure = (): void => void (leaving = setImmediate(() => settle(undefined)));
+    // A client with nothing to say may leave within that turn; the handshake was done all the same.
+    const onSecure = (): void => {
+      secured.off("end", onLost);
+      secured.off("close", onLost);
+      leaving = setImmediate(() => settle(undefined));
+    };
     const onLost = (): void => settle(new TlsHandshakeError("connectionLost"));
     const onAbort = (): void => settle(new TlsHandshakeError("aborted", { cause: signal.reason }));
     const onError = (cause: Error): void =>
