@@ -15,12 +15,18 @@ export function hasLeftovers(labFolder: string): boolean {
   return readdirSync(labFolder).some((name) => !KEPT.has(name));
 }
 
-/** Leaves nothing running and nothing on disk but `KEPT`. Can be repeated. */
-export async function takeDown(labFolder: string): Promise<void> {
+/** Stops the servers of all machines and removes the machines' files. */
+export async function takeDownMachines(labFolder: string): Promise<void> {
   const servers = livingRoles(labFolder).filter((role) => role.startsWith(SERVER_PREFIX));
   await Promise.all(
     servers.map((role) => shutDownMachine(labFolder, role.slice(SERVER_PREFIX.length))),
   );
+  rmSync(join(labFolder, "machines"), { recursive: true, force: true });
+}
+
+/** Leaves nothing running and nothing on disk but `KEPT`. Can be repeated. */
+export async function takeDown(labFolder: string): Promise<void> {
+  await takeDownMachines(labFolder);
   await closeNetwork(labFolder);
   if (!existsSync(labFolder)) return;
   for (const name of readdirSync(labFolder).filter((each) => !KEPT.has(each))) {

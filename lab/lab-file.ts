@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeWhole } from "./cloud/state.ts";
 import type { Level } from "./levels.ts";
+import type { OverridePlan } from "./stack-copy.ts";
 
 export interface LabFile {
   readonly level: Level;
@@ -10,6 +11,7 @@ export interface LabFile {
   readonly idleTimeoutScale: number;
   /** Who brought the stack up: `npm start`, which takes it down itself, or the Pulumi CLI. */
   readonly engine: "in-process" | "pulumi";
+  readonly overrides: OverridePlan;
 }
 
 const fileOf = (folder: string) => join(folder, "lab.json");

@@ -11,6 +11,9 @@ import { LabError } from "./lab-error.ts";
 /** What a process is to the lab: `up`, `edge`, `client`, `machine-NAME`, `server-NAME`. */
 export type Role = string;
 
+/** The `npm start` that a lab belongs to. */
+export const LAB_OWNER: Role = "up";
+
 interface ProcessRecord {
   readonly pid: number;
   /** Boot and start time; differs for every process that ever has this id. */

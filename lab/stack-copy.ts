@@ -17,10 +17,17 @@ export interface Override {
   readonly reason: string;
 }
 
+/** The overrides of a level, with what they were planned for. */
+export interface OverridePlan {
+  /** Settings that they stand in for, as declared. */
+  readonly declared: string;
+  readonly list: readonly Override[];
+}
+
 export interface StackCopy {
   readonly file: string;
   readonly settings: Settings;
-  readonly overrides: readonly Override[];
+  readonly overrides: OverridePlan;
   /** Settings that only the owner of the stack's key can read, which the lab does without. */
   readonly left: readonly string[];
 }
@@ -33,6 +40,10 @@ export interface StackCopyRequest {
   readonly labFolder: string;
   readonly level: Level;
   readonly credentials: Credentials;
+  /** Settings on top of the stack file's, by name. */
+  readonly more?: Readonly<Record<string, Value>>;
+  /** Overrides of a stack that is up; they stay while what they were planned for stays. */
+  readonly planned?: OverridePlan | undefined;
 }
 
 /**
@@ -41,9 +52,11 @@ export interface StackCopyRequest {
  * @throws LabError when there is no such stack file, ContractError when its settings do not hold.
  */
 export async function copyStackFile(request: StackCopyRequest): Promise<StackCopy> {
-  const { labFolder, stack, project, credentials } = request;
-  const { config, left } = readConfig(request);
+  const { labFolder, stack, project, credentials, more = {} } = request;
+  const read = readConfig(request);
   const name = (setting: string) => `${project}:${setting}`;
+  const entries = Object.entries(more).map(([setting, value]) => [name(setting), value]);
+  const config: Record<string, Value> = { ...read.config, ...Object.fromEntries(entries) };
   const declared = config[name("accounts")];
   const accounts = isList(declared) ? declared : [];
   const account = { name: credentials.account, passwordHash: credentials.passwordHash };
@@ -54,15 +67,15 @@ export async function copyStackFile(request: StackCopyRequest): Promise<StackCop
       account,
     ],
   };
-  const overrides = await planOverrides(request.level, settingsOf(withAccount, project));
+  const overrides = await planOverrides(request, settingsOf(withAccount, project));
   const copied: Record<string, Value> = {
     ...withAccount,
-    ...Object.fromEntries(overrides.map(({ setting, value }) => [name(setting), value])),
+    ...Object.fromEntries(overrides.list.map(({ setting, value }) => [name(setting), value])),
     [name("probePassword")]: credentials.probePassword,
   };
   const file = join(labFolder, `Pulumi.${stack}.yaml`);
   writeWhole(file, stringify({ config: copied }));
-  return { file, settings: settingsOf(copied, project), overrides, left };
+  return { file, settings: settingsOf(copied, project), overrides, left: read.left };
 }
 
 function readConfig({ projectFolder, stack }: StackCopyRequest) {
@@ -100,19 +113,32 @@ const PROCESSORS: Readonly<Record<string, Settings["machine"]["architecture"]>> 
   arm64: "arm64",
 };
 
-async function planOverrides(level: Level, settings: Settings): Promise<readonly Override[]> {
+async function planOverrides(
+  { level, planned }: StackCopyRequest,
+  settings: Settings,
+): Promise<OverridePlan> {
+  const { controlPort, implicitTlsPort, healthProbePort, passivePorts, machine } = settings;
+  const ports = { controlPort, implicitTlsPort, healthProbePort, passivePorts };
+  const declared = JSON.stringify({ level, ports, machine });
+  // A second look would find the stack's own ports taken, by its own server.
+  if (planned?.declared === declared) return planned;
+  const list = [
+    ...planProcessor(settings),
+    ...(level === "process" ? await planLoopback(settings) : []),
+  ];
+  return { declared, list };
+}
+
+function planProcessor({ machine }: Settings): readonly Override[] {
   const processor = PROCESSORS[process.arch];
-  const machine: Override[] =
-    processor === undefined || processor === settings.machine.architecture
-      ? []
-      : [
-          {
-            setting: "machine",
-            value: { ...settings.machine, architecture: processor },
-            reason: "the lab's machine has this computer's processor",
-          },
-        ];
-  return level === "process" ? [...machine, ...(await planLoopback(settings))] : machine;
+  if (processor === undefined || processor === machine.architecture) return [];
+  return [
+    {
+      setting: "machine",
+      value: { ...machine, architecture: processor },
+      reason: "the lab's machine has this computer's processor",
+    },
+  ];
 }
 
 async function planLoopback(settings: Settings): Promise<readonly Override[]> {

@@ -1,15 +1,16 @@
 /** `npm start`: brings a stack up in the lab, has it proven, and stays until told to leave. */
 import { mkdirSync } from "node:fs";
+import { CloudStore } from "./cloud/state.ts";
 import { chooseLevel, type ChosenLevel } from "./choose-level.ts";
 import { readOrMakeCredentials, type HashPassword } from "./credentials.ts";
 import { hasLeftovers, takeDown } from "./down.ts";
 import { evaluateInside, type Evaluated } from "./engine-process.ts";
-import { writeLabFile } from "./lab-file.ts";
+import { readLabFile, writeLabFile } from "./lab-file.ts";
 import { LabError } from "./lab-error.ts";
 import type { Level } from "./levels.ts";
 import { followStatus, formatStatus } from "./live-status.ts";
 import { attachHost, enterPlace, openNetwork } from "./network/namespaces.ts";
-import { findProcess, livingRoles, recordProcess } from "./processes.ts";
+import { findProcess, LAB_OWNER, livingRoles, recordProcess } from "./processes.ts";
 import { withProgress } from "./progress.ts";
 import { addressOf, formatConnection, formatExposure, formatOverrides } from "./show.ts";
 import { copyStackFile, type StackCopy } from "./stack-copy.ts";
@@ -32,9 +33,6 @@ export interface UpOptions {
   readonly signal: AbortSignal;
 }
 
-/** Role of the process that a lab belongs to while `npm start` runs. */
-const OWNER = "up";
-
 /**
  * @returns the exit code: 0 when the probe was content.
  * @throws LabError when the stack cannot be brought up or the probe is not content.
@@ -54,7 +52,7 @@ export async function runUp(options: UpOptions): Promise<0> {
     );
     await withProgress("Cleaning up", () => takeDown(labFolder));
   }
-  recordProcess(labFolder, OWNER, process.pid);
+  recordProcess(labFolder, LAB_OWNER, process.pid);
   try {
     await bringUp(options, chosen);
     return 0;
@@ -69,11 +67,18 @@ export async function runUp(options: UpOptions): Promise<0> {
 
 /** @throws LabError while another `npm start` has this folder, or a stack of the Pulumi CLI lives in it. */
 function refuseBusy(labFolder: string): void {
-  const owner = findProcess(labFolder, OWNER);
+  const owner = findProcess(labFolder, LAB_OWNER);
   if (owner !== undefined) {
     throw new LabError(
       `A lab is already running in ${labFolder} (process ${String(owner)}).`,
       "Leave it with Ctrl-C there, or give this one another folder with --lab-folder.",
+    );
+  }
+  const resources = new CloudStore(labFolder).resources().length;
+  if (readLabFile(labFolder)?.engine === "pulumi" && resources > 0) {
+    throw new LabError(
+      `The lab in ${labFolder} holds a stack that the Pulumi CLI brought up.`,
+      "Take it down with: npx gangway lab pulumi destroy. Or remove the lab: npx gangway lab down.",
     );
   }
 }
@@ -88,6 +93,7 @@ async function bringUp(options: UpOptions, chosen: ChosenLevel): Promise<void> {
     level,
     idleTimeoutScale: options.idleTimeoutScale,
     engine: "in-process",
+    overrides: copy.overrides,
   });
   if (chosen.level === "network") await openNetwork(labFolder, chosen.privileges);
   const { outputs } = await evaluate(options, level, copy);
@@ -120,9 +126,9 @@ function describeLevel(chosen: ChosenLevel): string {
 }
 
 function announceCopy({ overrides, left }: StackCopy, say: (line: string) => void): void {
-  if (overrides.length > 0) {
+  if (overrides.list.length > 0) {
     say("Settings that differ from the stack file at this level:");
-    formatOverrides(overrides).forEach(say);
+    formatOverrides(overrides.list).forEach(say);
   }
   if (left.length > 0) say(`Encrypted settings that the lab does without: ${left.join(", ")}.`);
 }

@@ -79,6 +79,15 @@ async function orRefusal<T extends object>(step: () => Promise<T>): Promise<T | 
   }
 }
 
+/** Boots a machine: what was delivered before is in force again. Does nothing while it runs. */
+export async function bootMachine(ground: MachineGround, machine: string): Promise<void> {
+  const folder = machineFolder(ground.labFolder, machine);
+  const release = readInForce(folder).get(folder.currentFile);
+  if (release === undefined || isServerRunning(ground.labFolder, machine)) return;
+  await ground.applyRules(machine, folder);
+  await startServerOf(ground, machine, folder, release);
+}
+
 /** Stops a machine's server and forgets its files; the data stays as an orphaned disk would. */
 export async function shutDownMachine(labFolder: string, machine: string): Promise<void> {
   await stopServer(labFolder, machine, SHUTDOWN_MILLISECONDS);

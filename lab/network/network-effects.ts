@@ -7,7 +7,12 @@ import type { CloudEffects } from "../cloud/effects.ts";
 import type { CloudState } from "../cloud/state.ts";
 import { LabError } from "../lab-error.ts";
 import type { MachineFolder } from "../machine/layout.ts";
-import { runOnMachine, shutDownMachine, type MachineGround } from "../machine/machine-host.ts";
+import {
+  bootMachine,
+  runOnMachine,
+  shutDownMachine,
+  type MachineGround,
+} from "../machine/machine-host.ts";
 import { runProgram, type CommandLine } from "../programs.ts";
 import {
   closeMachine,
@@ -48,7 +53,7 @@ export function networkEffects(labFolder: string, options: RulesOptions): CloudE
       last = last.catch(() => undefined).then(() => applyEdgeRules(state));
       return last;
     },
-    machineChanged: async () => undefined,
+    machineChanged: (_state, machine) => bootMachine(ground, machine.name),
     runCommand: (invocation) => runOnMachine(invocation, ground),
     machineDeleted: async (_state, machine) => {
       await shutDownMachine(labFolder, machine.name);

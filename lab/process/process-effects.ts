@@ -1,6 +1,11 @@
 /** The level `process`: the delivered server on this computer's loopback, without privileges. */
 import type { CloudEffects } from "../cloud/effects.ts";
-import { runOnMachine, shutDownMachine, type MachineGround } from "../machine/machine-host.ts";
+import {
+  bootMachine,
+  runOnMachine,
+  shutDownMachine,
+  type MachineGround,
+} from "../machine/machine-host.ts";
 import { LOOPBACK } from "./free-ports.ts";
 
 export function processEffects(labFolder: string): CloudEffects {
@@ -14,7 +19,7 @@ export function processEffects(labFolder: string): CloudEffects {
   };
   return {
     networkChanged: async () => undefined,
-    machineChanged: async () => undefined,
+    machineChanged: (_state, machine) => bootMachine(ground, machine.name),
     runCommand: (invocation) => runOnMachine(invocation, ground),
     machineDeleted: (_state, machine) => shutDownMachine(labFolder, machine.name),
   };

@@ -1,5 +1,5 @@
 /** A simulated cloud in memory with one machine, as small as the network's rules need it. */
-import type { CloudResource, CloudState } from "../../lab/cloud/state.ts";
+import { CloudStore, type CloudResource, type CloudState } from "../../lab/cloud/state.ts";
 import type { Properties, Value } from "../../lab/cloud/values.ts";
 
 export interface MachineFixture {
@@ -75,15 +75,9 @@ function resource(type: string, name: string, outputs: Properties): CloudResourc
 }
 
 function cloudOf(resources: readonly CloudResource[]): CloudState {
-  return {
-    folder: "",
-    deletedVaults: () => [],
-    resources: () => resources,
-    ofType: (type) => resources.filter((each) => each.type === type),
-    find: (id) => resources.find((each) => each.id.toLowerCase() === id.toLowerCase()),
-    blobFile: () => undefined,
-    secretValue: () => undefined,
-  };
+  const store = new CloudStore(undefined);
+  for (const each of resources) store.put(each);
+  return store;
 }
 
 /** A rule as a program declares it: inbound TCP from anywhere unless it says otherwise. */
