@@ -140,9 +140,7 @@ async function runLocally(
   const ended = new Promise<string>((done, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) =>
-      done(
-        code === 0 ? "" : code === null ? `signal: ${String(signal)}` : `exit status ${code}`,
-      ),
+      done(code === 0 ? "" : code === null ? `signal: ${String(signal)}` : `exit status ${code}`),
     );
   });
   const [failure, stdout, stderr] = await Promise.all([

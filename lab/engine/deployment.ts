@@ -11,27 +11,11 @@ import {
   type ProviderOperations,
   type ResourceState,
 } from "./provider-operations.ts";
-import {
-  withIgnored,
-  withReplacing,
-  withUnknownInputs,
-  type ResourceOptions,
-} from "./resource-options.ts";
+import { blank, naming, type Goal } from "./goal.ts";
+import { fallingWith } from "./replacement.ts";
+import { withIgnored, withReplacing } from "./resource-options.ts";
 import type { StackResource, StackState } from "./stack-state.ts";
 import type { Decoded } from "./wire.ts";
-
-/** A resource as the program wants it. */
-export interface Goal {
-  readonly urn: string;
-  readonly type: string;
-  readonly name: string;
-  readonly parent: string | undefined;
-  readonly custom: boolean;
-  readonly declared: Decoded;
-  /** Resources that each input came from, by input name. */
-  readonly dependencies: Readonly<Record<string, readonly string[]>>;
-  readonly options: ResourceOptions;
-}
 
 /** Everything a deployment needs from outside. */
 export interface DeploymentSurroundings {
@@ -193,20 +177,7 @@ export class Deployment {
   /** What cannot stand without the old resource goes before it, and is registered anew later. */
   async #deleteWithDependents(old: StackResource): Promise<void> {
     const { state } = this.#around;
-    const condemned = new Set([old.urn]);
-    for (const candidate of state.resources) {
-      if (!candidate.custom || condemned.has(candidate.urn)) continue;
-      const affected = Object.entries(candidate.dependencies)
-        .filter(([, urns]) => urns.some((urn) => condemned.has(urn)))
-        .map(([name]) => name);
-      if (affected.length === 0) continue;
-      const { differences } = this.#providerOf(candidate.type).diff({
-        type: candidate.type,
-        oldInputs: candidate.inputs,
-        newInputs: withUnknownInputs(candidate.inputs, affected),
-      });
-      if (differences.some(({ replaces }) => replaces)) condemned.add(candidate.urn);
-    }
+    const condemned = fallingWith(old, state.resources, (type) => this.#providerOf(type));
     for (const resource of state.resources.toReversed()) {
       if (!condemned.has(resource.urn)) continue;
       await this.#deleteFromProvider(resource);
@@ -305,28 +276,4 @@ export class Deployment {
     const differences = found.map(({ path }) => path);
     this.#around.onStep({ operation, type, name, urn, differences });
   }
-}
-
-function blank(goal: Goal): StackResource {
-  const { urn, type, name, parent, custom, declared, dependencies, options } = goal;
-  return {
-    urn,
-    type,
-    name,
-    parent,
-    custom,
-    id: "",
-    inputs: declared.properties,
-    outputs: {},
-    secretInputs: declared.secrets,
-    secretOutputs: [],
-    dependencies,
-    retainOnDelete: options.retainOnDelete,
-    protect: options.protect,
-  };
-}
-
-function naming({ type, name }: Pick<Goal, "type" | "name">, error: unknown): Error {
-  const message = error instanceof Error ? error.message : String(error);
-  return new Error(`${type} (${name}): ${message}`, { cause: error });
 }

@@ -3,17 +3,15 @@
  * a process of its own. Everything the program declares is checked, created, updated and deleted
  * by the same rules that the provider plugin applies for the real CLI.
  */
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
 import { Cloud } from "../cloud/cloud.ts";
 import type { CloudEffects } from "../cloud/effects.ts";
 import type { Value, Properties } from "../cloud/values.ts";
 import { openAzureProvider, type ProviderConfig } from "./azure-provider.ts";
 import { openCommandProvider } from "./command-provider.ts";
 import { Deployment } from "./deployment.ts";
-import { openMonitor } from "./monitor.ts";
 import { configText, fullName, readProject, readStackFile, type Project } from "./project.ts";
 import type { ProviderOperations } from "./provider-operations.ts";
+import { runProgram } from "./run-program.ts";
 import { StackState, type StackResource } from "./stack-state.ts";
 
 /** What to evaluate and against which lab. */
@@ -86,9 +84,6 @@ export interface InProcessEvaluation extends Evaluation {
   readonly effects?: CloudEffects;
 }
 
-/** Counts evaluations: a program's module runs again only under another address. */
-let evaluations = 0;
-
 /**
  * Evaluates a program in this process. Evaluations must not overlap: the SDK's connection is one
  * per process. Modules of earlier evaluations stay in memory; `openEvaluator` runs many.
@@ -109,11 +104,12 @@ export async function evaluateInProcess(
     evaluation.onStep?.(step);
   };
   const deployment = new Deployment({ state, providers, preview, onStep });
-  await run({ project, evaluation, settings, deployment, providers });
+  const { stack } = evaluation;
+  await runProgram({ project, stack, preview, ...settings, deployment, providers });
   await deployment.finish();
-  const stack = deployment.registered.find(({ type }) => type === STACK_TYPE);
-  const outputs = stack?.outputs ?? {};
-  const secretOutputs = (stack?.secretOutputs ?? []).map((path) => path.split(/[.[]/)[0] ?? path);
+  const root = deployment.registered.find(({ type }) => type === STACK_TYPE);
+  const outputs = root?.outputs ?? {};
+  const secretOutputs = (root?.secretOutputs ?? []).map((path) => path.split(/[.[]/)[0] ?? path);
   if (!preview) state.setOutputs(outputs, secretOutputs);
   return {
     engine: "in-process",
@@ -201,84 +197,6 @@ function open(
     state: new StackState(labFolder, project.name, stack),
     providers: new Map(all.map((provider) => [provider.name, provider])),
   };
-}
-
-/** The part of the SDK's runtime that runs a program; the program's own copy is used. */
-interface Runtime {
-  setMockOptions(
-    monitor: unknown,
-    project: string,
-    stack: string,
-    preview: boolean,
-    organization: string,
-  ): void;
-  setAllConfig(config: Readonly<Record<string, string>>, secretKeys: readonly string[]): void;
-  runInPulumiStack(program: () => Promise<unknown>): Promise<unknown>;
-  disconnect(): Promise<void>;
-}
-
-async function run(step: {
-  readonly project: Project;
-  readonly evaluation: InProcessEvaluation;
-  readonly settings: Settings;
-  readonly deployment: Deployment;
-  readonly providers: ReadonlyMap<string, ProviderOperations>;
-}): Promise<void> {
-  const { project, evaluation, settings, deployment, providers } = step;
-  const { stack } = evaluation;
-  const preview = evaluation.operation === "preview";
-  const { runtime } = createRequire(project.program)("@pulumi/pulumi") as {
-    readonly runtime: Runtime;
-  };
-  const { monitor, failure } = openMonitor(project.program, {
-    project: project.name,
-    stack,
-    folder: project.programFolder,
-    deployment,
-    providers,
-  });
-  runtime.setMockOptions(monitor, project.name, stack, preview, ORGANIZATION);
-  runtime.setAllConfig(settings.config, settings.secretKeys);
-  // A failed resource rejects every value that depends on it, and the program handles hardly any.
-  let unhandled: unknown;
-  const onUnhandled = (reason: unknown): void => {
-    unhandled ??= reason ?? new Error("The program rejected a promise without a reason.");
-  };
-  process.on("unhandledRejection", onUnhandled);
-  let thrown: unknown;
-  // The engine starts a program in its own folder.
-  const folder = process.cwd();
-  process.chdir(project.programFolder);
-  try {
-    await runtime.runInPulumiStack(() => load(project.program));
-  } catch (error) {
-    thrown = error;
-  }
-  try {
-    await runtime.disconnect();
-    // Rejections are announced once the microtasks are done.
-    await new Promise((resolve) => setImmediate(resolve));
-  } catch (error) {
-    thrown ??= error;
-  } finally {
-    process.chdir(folder);
-    process.off("unhandledRejection", onUnhandled);
-  }
-  const problem: unknown = failure() ?? thrown ?? unhandled;
-  if (problem !== undefined) throw problem instanceof Error ? problem : new Error(String(problem));
-}
-
-const ORGANIZATION = "organization";
-
-/** Runs the program's module; a default export may be a function or what the stack returns. */
-async function load(program: string): Promise<unknown> {
-  evaluations += 1;
-  const address = `${pathToFileURL(program).href}?evaluation=${evaluations}`;
-  const module = (await import(/* @vite-ignore */ address)) as Readonly<Record<string, unknown>>;
-  const exported = "default" in module ? module["default"] : module;
-  return typeof exported === "function"
-    ? (exported as () => unknown)()
-    : { ...(exported as object) };
 }
 
 function evaluated(resource: StackResource): EvaluatedResource {

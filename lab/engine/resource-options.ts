@@ -1,5 +1,5 @@
 /** Resource options that change how a declaration is compared with what exists. */
-import { at, isList, isRecord, UNKNOWN, type Properties, type Value } from "../cloud/values.ts";
+import { at, isList, isRecord, type Properties, type Value } from "../cloud/values.ts";
 import type { PropertyDifference } from "./provider-operations.ts";
 
 /** Options of a registration that the in-process engine honours. */
@@ -73,11 +73,4 @@ export function withReplacing(
     );
     return matches ? { ...difference, replaces: true } : difference;
   });
-}
-
-/** The inputs as they would be while something they came from is being replaced. */
-export function withUnknownInputs(inputs: Properties, names: readonly string[]): Properties {
-  return Object.fromEntries(
-    Object.entries(inputs).map(([name, value]) => [name, names.includes(name) ? UNKNOWN : value]),
-  );
 }
