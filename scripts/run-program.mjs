@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
  * @typedef {object} Ended
  * @property {number} exitCode 127 when the program could not be started
  * @property {string} output stdout and stderr as they came
+ * @property {string} stdout stdout alone
  */
 
 /**
@@ -26,10 +27,13 @@ export function runProgram(program, args, { cwd, env, inherit = false, shell = f
       stdio: ["ignore", inherit ? "inherit" : "pipe", inherit ? "inherit" : "pipe"],
     });
     let output = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding("utf8").on("data", (text) => (output += text));
-    }
-    child.on("error", (error) => resolve({ exitCode: 127, output: error.message }));
-    child.on("close", (code) => resolve({ exitCode: code ?? 1, output }));
+    let stdout = "";
+    child.stdout?.setEncoding("utf8").on("data", (text) => {
+      output += text;
+      stdout += text;
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text) => (output += text));
+    child.on("error", (error) => resolve({ exitCode: 127, output: error.message, stdout: "" }));
+    child.on("close", (code) => resolve({ exitCode: code ?? 1, output, stdout }));
   });
 }

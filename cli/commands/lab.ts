@@ -30,6 +30,14 @@ export function register(program: Command): void {
   registerExec(lab);
   registerPulumi(lab);
   lab
+    .command("evidence")
+    .description("Print what each layer lets through now, for gangway verify --evidence.")
+    .addOption(folderOption())
+    .action(async ({ labFolder }: { readonly labFolder: string }) => {
+      const { readEvidence } = await import("../../lab/evidence.ts");
+      process.stdout.write(`${JSON.stringify(await readEvidence(labFolder))}\n`);
+    });
+  lab
     .command("down")
     .description("Stop whatever runs of a lab and remove it.")
     .addOption(folderOption())
