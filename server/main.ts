@@ -4,7 +4,7 @@ import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
 import { SharedPassivePorts } from "./data/shared-passive-ports.ts";
 import { JsonLogger } from "./logging/json-logger.ts";
 import type { Logger } from "./logging/logger.ts";
-import { LIMITS } from "./session/limits.ts";
+import { BOUNDS } from "./session/limits.ts";
 import { FtpServer } from "./session/server.ts";
 import { parseArguments, UsageError } from "./startup/arguments.ts";
 import { describeProblem, Reloader } from "./startup/reload.ts";
@@ -58,7 +58,7 @@ async function run(): Promise<void> {
     leaving = true;
     logger.log("info", "draining", { signal, sessions: server.gauges().sessions });
     reloader[Symbol.dispose]();
-    await server.drain(AbortSignal.timeout(LIMITS.drainSeconds * 1000));
+    await server.drain(AbortSignal.timeout(BOUNDS.drainSeconds * 1000));
     await statusPort[Symbol.asyncDispose]();
     await server.view().passivePorts[Symbol.asyncDispose]();
     logger.log("info", "stopped");

@@ -5,7 +5,6 @@ import type { Authenticator, LoginAttempt, LoginOutcome } from "../auth/authenti
 import { parentOf } from "../protocol/paths.ts";
 import { reply } from "../protocol/replies.ts";
 import { checkCredentials } from "../session/gate.ts";
-import { LIMITS } from "../session/limits.ts";
 import type { Outcome } from "../session/outcomes.ts";
 import { createPrincipal, findAccount, findSite, splitUserName } from "../session/principal.ts";
 import { INITIAL_STATE, LOGGED_OUT, NO_LOGIN } from "../session/state.ts";
@@ -57,10 +56,11 @@ async function authenticate(
 }
 
 /** The same reply for every reason, later with every failure, and the end after some. */
-async function refuse({ state, signal }: CommandContext, reason: string): Promise<Outcome> {
+async function refuse({ state, view, signal }: CommandContext, reason: string): Promise<Outcome> {
+  const { limits } = view;
   const failedLogins = state.failedLogins + 1;
-  await pause(failedLogins * LIMITS.failedLoginDelayMilliseconds, undefined, { signal: signal() });
-  return failedLogins >= LIMITS.failedLogins
+  await pause(failedLogins * limits.failedLoginDelayMilliseconds, undefined, { signal: signal() });
+  return failedLogins >= limits.failedLogins
     ? { kind: "close", reply: reply.serviceClosing("Too many failed logins; goodbye."), reason }
     : {
         kind: "reply",

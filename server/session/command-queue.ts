@@ -5,7 +5,7 @@
 import { COMMANDS } from "../commands/table.ts";
 import { parseCommand, type ParsedCommand } from "../protocol/commands.ts";
 import type { LineEvent } from "../protocol/lines.ts";
-import { LIMITS } from "./limits.ts";
+import { BOUNDS } from "./limits.ts";
 
 /** Where the lines come from. */
 export interface LineSource {
@@ -36,7 +36,7 @@ export class CommandQueue {
 
   /** Reads on, within bounds, up to the next line that does not wait for the end of a transfer. */
   readAhead(): Urgent | undefined {
-    while ((this.#ahead?.length ?? 0) < LIMITS.queuedCommands) {
+    while ((this.#ahead?.length ?? 0) < BOUNDS.queuedCommands) {
       const event = this.#source.next();
       if (event === undefined) return undefined;
       const parsed = event.kind === "line" ? parseCommand(event.text) : undefined;

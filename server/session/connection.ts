@@ -8,7 +8,7 @@ import { unmapAddress } from "../protocol/addresses.ts";
 import { LineReader, type LineEvent } from "../protocol/lines.ts";
 import { secureServerSocket } from "../tls/secure-socket.ts";
 import type { TlsChannel } from "../tls/contexts.ts";
-import { LIMITS } from "./limits.ts";
+import { BOUNDS } from "./limits.ts";
 
 /** Who is told what happens on the connection. */
 export interface ConnectionOwner {
@@ -53,13 +53,13 @@ export class ControlConnection {
 
   /** The client does not take our replies as fast as they are made. */
   get congested(): boolean {
-    return !this.#socket.destroyed && this.#socket.writableLength > LIMITS.unsentBytes;
+    return !this.#socket.destroyed && this.#socket.writableLength > BOUNDS.unsentBytes;
   }
 
   /** The next line, or undefined until more arrives. */
   next(): LineEvent | undefined {
     const event = this.#reader.next();
-    if (this.#paused && this.#reader.bufferedBytes <= LIMITS.unreadBytes) {
+    if (this.#paused && this.#reader.bufferedBytes <= BOUNDS.unreadBytes) {
       this.#paused = false;
       this.#socket.resume();
     }
@@ -136,7 +136,7 @@ export class ControlConnection {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#reader.push(chunk);
-    if (!this.#paused && this.#reader.bufferedBytes > LIMITS.unreadBytes) {
+    if (!this.#paused && this.#reader.bufferedBytes > BOUNDS.unreadBytes) {
       this.#paused = true;
       this.#socket.pause();
     }

@@ -1,21 +1,38 @@
-/**
- * Bounds of sessions, in one place, with their units. They hold for every client alike; a later
- * version reads them from the settings.
- */
+/** Bounds of sessions, in one place, with their units. */
 
-export const LIMITS = {
-  /** Sessions of one process. */
-  sessions: 20_000,
+/** What an administrator may want otherwise; part of the view. */
+export interface SessionLimits {
+  /** Sessions of the process. */
+  readonly sessions: number;
   /** Sessions of one client address; many users may share one behind a NAT. */
-  sessionsPerAddress: 200,
+  readonly sessionsPerAddress: number;
   /** From the connection to a login. */
-  unauthenticatedSeconds: 60,
+  readonly unauthenticatedSeconds: number;
   /** Without a command; never while a transfer runs. Keepalive notices dead peers much earlier. */
-  idleSessionSeconds: 30 * 60,
-  /** From the reply 150 to an open data connection. */
-  dataConnectionSeconds: 30,
+  readonly idleSessionSeconds: number;
+  /** From a transfer command to an open data connection. */
+  readonly dataConnectionSeconds: number;
   /** A data connection on which no byte moves. */
+  readonly dataIdleSeconds: number;
+  /** Failed logins of one session until it is closed. */
+  readonly failedLogins: number;
+  /** Delay of the reply to a failed login, times the number of failures so far. */
+  readonly failedLoginDelayMilliseconds: number;
+}
+
+export const DEFAULT_LIMITS: SessionLimits = {
+  sessions: 20_000,
+  sessionsPerAddress: 200,
+  unauthenticatedSeconds: 60,
+  idleSessionSeconds: 30 * 60,
+  dataConnectionSeconds: 30,
   dataIdleSeconds: 5 * 60,
+  failedLogins: 5,
+  failedLoginDelayMilliseconds: 500,
+};
+
+/** What nobody needs to change. */
+export const BOUNDS = {
   /** For the TLS handshake, on either channel. */
   tlsHandshakeSeconds: 20,
   /** For a data connection's handshake that the client began ahead of the reply 150. */
@@ -30,10 +47,6 @@ export const LIMITS = {
   unreadBytes: 64 * 1024,
   /** Bytes of replies that the client has not taken; beyond them no command is read. */
   unsentBytes: 64 * 1024,
-  /** Failed logins of one session until it is closed. */
-  failedLogins: 5,
-  /** Delay of the reply to a failed login, times the number of failures so far. */
-  failedLoginDelayMilliseconds: 500,
   /** Time between two looks at every session's deadline. */
   sweepMilliseconds: 1000,
 } as const;

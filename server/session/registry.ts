@@ -1,5 +1,5 @@
 /** All sessions of the process: how many there may be, and the one timer that watches them. */
-import { LIMITS } from "./limits.ts";
+import { BOUNDS, type SessionLimits } from "./limits.ts";
 import type { Session } from "./session.ts";
 
 export class SessionRegistry {
@@ -12,7 +12,7 @@ export class SessionRegistry {
     this.#sweeper = setInterval(() => {
       const nowMs = Date.now();
       for (const session of this.#sessions) session.sweep(nowMs);
-    }, LIMITS.sweepMilliseconds);
+    }, BOUNDS.sweepMilliseconds);
     this.#sweeper.unref();
   }
 
@@ -21,10 +21,10 @@ export class SessionRegistry {
   }
 
   /** Whether one more session may come from `address`. */
-  admits(address: string): boolean {
+  admits(address: string, limits: SessionLimits): boolean {
     return (
-      this.#sessions.size < LIMITS.sessions &&
-      (this.#countOfAddress.get(address) ?? 0) < LIMITS.sessionsPerAddress
+      this.#sessions.size < limits.sessions &&
+      (this.#countOfAddress.get(address) ?? 0) < limits.sessionsPerAddress
     );
   }
 

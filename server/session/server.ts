@@ -90,7 +90,7 @@ export class FtpServer implements SessionHost {
       socket.destroy();
       return;
     }
-    if (!this.#sessions.admits(address)) {
+    if (!this.#sessions.admits(address, this.#view.limits)) {
       this.metrics.sessionsRefused++;
       this.#logger.log("warn", "tooManySessions", { peer: address });
       socket.on("error", () => socket.destroy());

@@ -20,7 +20,7 @@ import { transferReply } from "./failures.ts";
 import { Holdings } from "./holdings.ts";
 import { interpretLine } from "./instructions.ts";
 import type { SessionJournal } from "./journal.ts";
-import { LIMITS } from "./limits.ts";
+import { BOUNDS } from "./limits.ts";
 import type { Outcome, TransferPlan } from "./outcomes.ts";
 import { IMPLICIT_TLS_STATE, type Login, type StateChange } from "./state.ts";
 import { RunningTransfer } from "./transfers.ts";
@@ -56,7 +56,7 @@ export class Session implements ConnectionOwner {
   constructor(socket: Socket, host: SessionHost, journal: SessionJournal) {
     this.#host = host;
     this.#journal = journal;
-    this.#deadlineMs = Date.now() + LIMITS.unauthenticatedSeconds * 1000;
+    this.#deadlineMs = Date.now() + host.view().limits.unauthenticatedSeconds * 1000;
     this.connection = new ControlConnection(socket, this);
     this.#queue = new CommandQueue(this.connection);
   }
@@ -78,7 +78,7 @@ export class Session implements ConnectionOwner {
     if (this.#phase !== "open") return;
     this.#phase = "ending";
     this.#lastCode = last.code;
-    this.#deadlineMs = Date.now() + LIMITS.lingerSeconds * 1000;
+    this.#deadlineMs = Date.now() + BOUNDS.lingerSeconds * 1000;
     this.connection.end(formatReply(last));
     this.#release();
   }
@@ -196,13 +196,14 @@ export class Session implements ConnectionOwner {
   /** After a command: notes a login, and until when the next one may come. */
   #settle(before: Login): void {
     this.#holdings.dropSignal();
+    const { limits } = this.#host.view();
     const { login } = this.#holdings.state;
     if (this.#phase !== "open") return;
     if (login.kind === "loggedIn") {
-      this.#deadlineMs = Date.now() + LIMITS.idleSessionSeconds * 1000;
+      this.#deadlineMs = Date.now() + limits.idleSessionSeconds * 1000;
       if (before.kind !== "loggedIn") this.#journal.loggedIn(login.principal);
     } else if (before.kind === "loggedIn") {
-      this.#deadlineMs = Date.now() + LIMITS.unauthenticatedSeconds * 1000;
+      this.#deadlineMs = Date.now() + limits.unauthenticatedSeconds * 1000;
     }
   }
 
@@ -247,6 +248,7 @@ export class Session implements ConnectionOwner {
 
   async #runTransfer(plan: TransferPlan): Promise<void> {
     const startedMs = Date.now();
+    const view = this.#host.view();
     const { level } = this.#holdings.state.protection;
     const channel = this.#holdings.takeData();
     this.#journal.transferBegan();
@@ -257,7 +259,8 @@ export class Session implements ConnectionOwner {
     const result = await transfer
       .run({
         channel,
-        tls: level === "private" ? this.#host.view().tls : undefined,
+        tls: level === "private" ? view.tls : undefined,
+        limits: view.limits,
         localAddress: this.connection.localAddress,
         localPort: this.connection.localPort,
         announce: () => this.#write(reply.opening(plan.opening)),
@@ -288,7 +291,7 @@ export class Session implements ConnectionOwner {
   }
 
   #handshakeSignal(): AbortSignal {
-    const timeout = AbortSignal.timeout(LIMITS.tlsHandshakeSeconds * 1000);
+    const timeout = AbortSignal.timeout(BOUNDS.tlsHandshakeSeconds * 1000);
     return AbortSignal.any([this.#holdings.signal(), timeout]);
   }
 }

@@ -7,7 +7,7 @@ import { receiveFile, sendChunks, sendFile, TransferError } from "../data/transf
 import { StorageError } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
 import { secureServerSocket, TlsHandshakeError } from "../tls/secure-socket.ts";
-import { LIMITS } from "./limits.ts";
+import { BOUNDS, type SessionLimits } from "./limits.ts";
 import type { TransferPlan, TransferResult, TransferStatus } from "./outcomes.ts";
 import type { DataChannel } from "./state.ts";
 
@@ -18,6 +18,7 @@ export interface TransferOptions {
   /** Local end of the control connection; active data connections leave from beside it. */
   readonly localAddress: string;
   readonly localPort: number;
+  readonly limits: SessionLimits;
   /** Sends the reply 150; called once, unless the transfer fails before. */
   readonly announce: () => void;
 }
@@ -57,7 +58,7 @@ export class RunningTransfer implements TransferStatus {
     try {
       const socket = await this.#connect(options);
       try {
-        return await this.#move(socket);
+        return await this.#move(socket, options.limits);
       } finally {
         socket.destroy();
       }
@@ -67,7 +68,7 @@ export class RunningTransfer implements TransferStatus {
   }
 
   async #connect({ channel, announce, ...options }: TransferOptions): Promise<Socket> {
-    const timeout = AbortSignal.timeout(LIMITS.dataConnectionSeconds * 1000);
+    const timeout = AbortSignal.timeout(options.limits.dataConnectionSeconds * 1000);
     const signal = AbortSignal.any([this.#abort.signal, timeout]);
     const opening = open(channel, signal, options);
     let early = false;
@@ -95,7 +96,7 @@ export class RunningTransfer implements TransferStatus {
     announce: (() => void) | undefined,
   ): Promise<Socket> {
     const channel = this.plan.direction === "receive" ? tls.upload : tls.download;
-    const timeout = AbortSignal.timeout(LIMITS.tlsHandshakeSeconds * 1000);
+    const timeout = AbortSignal.timeout(BOUNDS.tlsHandshakeSeconds * 1000);
     const signal = AbortSignal.any([this.#abort.signal, timeout]);
     const securing = secureServerSocket(socket, channel, { signal });
     try {
@@ -103,7 +104,7 @@ export class RunningTransfer implements TransferStatus {
         if (!(await settlesSoon(securing)) && socket.bytesRead > 0) {
           await Promise.race([
             securing,
-            pause(LIMITS.earlyHandshakeMilliseconds, undefined, { ref: false }),
+            pause(BOUNDS.earlyHandshakeMilliseconds, undefined, { ref: false }),
           ]);
         }
         announce();
@@ -115,11 +116,11 @@ export class RunningTransfer implements TransferStatus {
     }
   }
 
-  async #move(socket: Socket): Promise<TransferResult> {
+  async #move(socket: Socket, limits: SessionLimits): Promise<TransferResult> {
     const { plan } = this;
     const common = {
       signal: this.#abort.signal,
-      idleTimeoutSeconds: LIMITS.dataIdleSeconds,
+      idleTimeoutSeconds: limits.dataIdleSeconds,
       onBytes: (count: number): void => {
         this.bytes += count;
       },

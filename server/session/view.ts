@@ -7,6 +7,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
+import type { SessionLimits } from "./limits.ts";
 
 /** A site with its storage. */
 export interface SiteView {
@@ -18,6 +19,7 @@ export interface SiteView {
 
 export interface ServerView {
   readonly settings: ServerSettings;
+  readonly limits: SessionLimits;
   /** Never empty; the first one serves logins that name no site. */
   readonly sites: readonly [SiteView, ...SiteView[]];
   readonly accounts: ReadonlyMap<string, Account>;

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { ContractError, type ServerSettings } from "#contract";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
+import { DEFAULT_LIMITS } from "../session/limits.ts";
 import type { ServerView, SiteView } from "../session/view.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
@@ -40,6 +41,7 @@ export async function openView(
   const tls = await openTls(adapters, settings, previous);
   return {
     settings,
+    limits: DEFAULT_LIMITS,
     sites: [first, ...others],
     accounts: new Map(settings.accounts.map((account) => [account.name, account])),
     authenticator: adapters.openAuthenticator(settings),

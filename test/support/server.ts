@@ -162,7 +162,7 @@ const LOWEST = 20_000;
 const HIGHEST = 32_000;
 
 /** Finds contiguous ports that could be bound a moment ago. */
-async function freePorts(host: string, count: number): Promise<readonly number[]> {
+export async function freePorts(host: string, count: number): Promise<readonly number[]> {
   for (;;) {
     const first = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST - count));
     const ports = Array.from({ length: count }, (_, index) => first + index);

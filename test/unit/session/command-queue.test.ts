@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LineEvent } from "../../../server/protocol/lines.ts";
 import { CommandQueue } from "../../../server/session/command-queue.ts";
-import { LIMITS } from "../../../server/session/limits.ts";
+import { BOUNDS } from "../../../server/session/limits.ts";
 
 function queueOf(...texts: readonly string[]): { queue: CommandQueue; left: LineEvent[] } {
   const left: LineEvent[] = texts.map((text) => ({ kind: "line", text }));
@@ -50,7 +50,7 @@ describe("command queue during a transfer", () => {
   it("reads a bounded number ahead and leaves the rest where it was", () => {
     const { queue, left } = queueOf(...Array.from({ length: 100 }, () => "PWD"));
     expect(queue.readAhead()).toBeUndefined();
-    expect(left).toHaveLength(100 - LIMITS.queuedCommands);
+    expect(left).toHaveLength(100 - BOUNDS.queuedCommands);
     for (let index = 0; index < 100; index++) expect(text(queue.take())).toBe("PWD");
     expect(queue.take()).toBeUndefined();
   });
