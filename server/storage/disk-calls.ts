@@ -10,6 +10,9 @@ import fs from "node:fs";
 import { promisify } from "node:util";
 import type { DiskPace } from "../data/disk-pace.ts";
 
+/** Linux' flag for a descriptor that names a place without opening what is there. */
+const O_PATH = 0x20_0000;
+
 /** The call in the way that the disk's pace allows. */
 function paced<A extends readonly unknown[], T>(
   pace: DiskPace,
@@ -37,11 +40,6 @@ export function bindDiskCalls(pace: DiskPace) {
       (path: string) => fs.lstatSync(path),
       (path) => promises.lstat(path),
     ),
-    stat: paced(
-      pace,
-      (path: string) => fs.statSync(path),
-      (path) => promises.stat(path),
-    ),
     open: paced(
       pace,
       (path: string, flags: number, mode: number) => fs.openSync(path, flags, mode),
@@ -62,7 +60,23 @@ export function bindDiskCalls(pace: DiskPace) {
         fs.fstat(descriptor, done),
       ),
     ),
-    sync: paced(pace, (descriptor: number) => fs.fsyncSync(descriptor), promisify(fs.fsync)),
+    /** Waits for the disk by its nature, so never on this thread. */
+    sync: promisify(fs.fsync),
+    /** The bytes and the size of a file, without its other facts. */
+    syncContent: promisify(fs.fdatasync),
+    /** A descriptor that names a folder; needs the right to pass through it, not to read it. */
+    openFolder: paced(
+      pace,
+      (path: string) => fs.openSync(path, O_PATH | fs.constants.O_DIRECTORY),
+      promisify((path: string, done: (error: Error | null, descriptor: number) => void) =>
+        fs.open(path, O_PATH | fs.constants.O_DIRECTORY, done),
+      ),
+    ),
+    access: paced(
+      pace,
+      (path: string, mode: number) => fs.accessSync(path, mode),
+      (path, mode) => promises.access(path, mode),
+    ),
     truncate: paced(
       pace,
       (descriptor: number, bytes: number) => fs.ftruncateSync(descriptor, bytes),
@@ -116,10 +130,10 @@ export function bindDiskCalls(pace: DiskPace) {
       (path: string) => fs.mkdirSync(path),
       (path) => promises.mkdir(path),
     ),
-    utimes: paced(
+    lutimes: paced(
       pace,
-      (path: string, atime: Date, mtime: Date) => fs.utimesSync(path, atime, mtime),
-      (path, atime, mtime) => promises.utimes(path, atime, mtime),
+      (path: string, atime: Date, mtime: Date) => fs.lutimesSync(path, atime, mtime),
+      (path, atime, mtime) => promises.lutimes(path, atime, mtime),
     ),
     chmod: paced(
       pace,

@@ -3,7 +3,8 @@ import fs from "node:fs";
 import { promises } from "node:fs";
 import { codeOf, toStorageError } from "./errors.ts";
 import type { DiskPace } from "../data/disk-pace.ts";
-import { isSafeName, join } from "./disk-paths.ts";
+import { isSafeName, join, type DiskPlace } from "./disk-paths.ts";
+import { isAbandoned, isPartialName } from "./partial-names.ts";
 import type { Entry } from "./storage.ts";
 
 /** Entries per batch, and names that are read from the folder at a time. */
@@ -24,17 +25,18 @@ export function entryOf(name: string, stats: fs.Stats): Entry {
 }
 
 /**
- * Yields the entries of a real folder. An entry that vanishes meanwhile is left out, and so is a
- * name that would forge a line of a listing.
+ * Yields the entries of a folder. An entry that vanishes meanwhile is left out, and so is a name
+ * that would forge a line of a listing. Uploads that a process left behind when it died are
+ * removed on this occasion.
  */
 export async function* listFolder(
   pace: DiskPace,
-  folder: string,
+  place: DiskPlace,
   follow: (path: string) => Promise<fs.Stats | undefined>,
 ): AsyncGenerator<readonly Entry[]> {
   let directory: fs.Dir;
   try {
-    directory = await promises.opendir(folder, { bufferSize: BATCH });
+    directory = await promises.opendir(place.path, { bufferSize: BATCH });
   } catch (error) {
     throw toStorageError(error);
   }
@@ -42,11 +44,28 @@ export async function* listFolder(
     for (;;) {
       const names = await readNames(pace, directory);
       if (names.length === 0) return;
-      const entries = await readEntries(pace, folder, names, follow);
+      for (const name of names) if (isPartialName(name)) await removeAbandoned(place, name);
+      // By its real path: the way through the descriptor takes twice as long, for each entry.
+      const entries = await readEntries(pace, place.realPath, names, follow);
       if (entries.length > 0) yield entries;
     }
   } finally {
     await directory.close();
+  }
+}
+
+/** Removes an upload that nobody writes any more; returns whether it did. */
+export async function removeAbandoned(folder: DiskPlace, name: string): Promise<boolean> {
+  const path = join(folder.path, name);
+  try {
+    const { mtimeMs } = await promises.lstat(path);
+    if (!isAbandoned(name, mtimeMs, Date.now())) return false;
+    await promises.unlink(path);
+    return true;
+  } catch (error) {
+    // Gone already, or not ours to remove: neither is a listing's concern.
+    if (codeOf(error) !== undefined) return false;
+    throw error;
   }
 }
 

@@ -1,12 +1,15 @@
 /** Uploads to the local disk: atomic where they replace, in place where they append or resume. */
 import { constants } from "node:fs";
-import { randomBytes } from "node:crypto";
+import { dirname } from "node:path";
 import type { DiskCalls } from "./disk-calls.ts";
 import { codeOf, mapped, storing } from "./errors.ts";
-import { join, PARTIAL_PREFIX, type DiskPlace } from "./disk-paths.ts";
+import { join, type DiskPlace } from "./disk-paths.ts";
+import { offerDescriptor } from "./local-devices.ts";
+import { makePartialName } from "./partial-names.ts";
 import { StorageError, type WriteHandle, type WriteMode } from "./storage.ts";
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
+const { O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK, O_NOFOLLOW, O_RDONLY, O_DIRECTORY, W_OK } =
+  constants;
 
 const NEW_FILE_MODE = 0o644;
 /** Names that STOU tries: `name`, `name.1`, … */
@@ -27,7 +30,10 @@ export class Writers {
   }
 }
 
-/** Opens an upload to `place`; the last name has been resolved if it was a link. */
+/**
+ * Opens an upload to `place`; the last name has been resolved if it was a link. The place passes to
+ * the upload, which disposes it; when this throws it stays the caller's.
+ */
 export async function openUpload(
   calls: DiskCalls,
   writers: Writers,
@@ -46,29 +52,45 @@ export async function openUpload(
   }
 }
 
-/** Writes beside the file and takes its place when complete. */
+/**
+ * Writes beside the file and takes its place when complete.
+ *
+ * @param undo what else an abandoned upload takes back.
+ */
 async function openReplacing(
   calls: DiskCalls,
   writers: Writers,
   place: DiskPlace,
+  undo?: () => Promise<void>,
 ): Promise<WriteHandle> {
   const fileMode = await modeOfReplaced(calls, place.path);
   using claim = new DisposableStack();
-  claim.use(writers.claim(place.path));
-  const partial = join(place.folder, `${PARTIAL_PREFIX}${randomBytes(9).toString("base64url")}`);
+  claim.use(writers.claim(place.realPath));
+  const partial = join(place.folder, makePartialName());
   const descriptor = await storing(
     calls.open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fileMode),
   );
+  const { dev, mode } = await calls.fstat(descriptor);
+  // The process' umask may have taken bits that the replaced file has.
+  if ((mode & 0o777) !== fileMode) await storing(calls.chmod(partial, fileMode));
+  claim.use(place);
   const owned = claim.move();
-  return new DiskUpload(calls, descriptor, 0, {
-    commit: async () => {
-      await calls.rename(partial, place.path);
-      await syncFolder(calls, place.folder);
-      return place.name;
+  return new DiskUpload(
+    calls,
+    { descriptor, device: dev, startOffset: 0 },
+    {
+      commit: async () => {
+        await calls.rename(partial, place.path);
+        await syncFolder(calls, place.folder);
+        return place.name;
+      },
+      abandon: async () => {
+        await calls.unlink(partial);
+        await undo?.();
+      },
+      release: () => owned.dispose(),
     },
-    abandon: () => calls.unlink(partial),
-    release: () => owned.dispose(),
-  });
+  );
 }
 
 /** Reserves a free name with an empty file, then replaces that. */
@@ -88,8 +110,13 @@ async function openUnique(
       return storing(Promise.reject(error));
     }
     await calls.close(reserved);
-    const upload = await openReplacing(calls, writers, { folder: place.folder, name, path });
-    return withAbandon(upload, () => calls.unlink(path));
+    const named = { ...place, name, path, realPath: join(dirname(place.realPath), name) };
+    try {
+      return await openReplacing(calls, writers, named, () => calls.unlink(path));
+    } catch (error) {
+      await calls.unlink(path);
+      throw error;
+    }
   }
   throw new StorageError("exists");
 }
@@ -102,22 +129,30 @@ async function openInPlace(
   offset: number | undefined,
 ): Promise<WriteHandle> {
   using claim = new DisposableStack();
-  claim.use(writers.claim(place.path));
+  claim.use(writers.claim(place.realPath));
   await modeOfReplaced(calls, place.path);
-  const descriptor = await storing(
-    calls.open(place.path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, NEW_FILE_MODE),
-  );
+  // Only an append may begin a file: there is nothing to resume in one that does not exist.
+  const flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | (offset ? 0 : O_CREAT);
+  const descriptor = await storing(calls.open(place.path, flags, NEW_FILE_MODE));
   try {
-    const { size } = await calls.fstat(descriptor);
+    const stats = await calls.fstat(descriptor);
+    // It may have been replaced since it was looked at.
+    if (!stats.isFile()) throw new StorageError("notARegularFile");
+    const { size, dev } = stats;
     if (offset !== undefined && offset > size) throw new StorageError("offsetBeyondEnd");
     // What lies behind the restart offset belongs to the attempt that is repeated.
     if (offset !== undefined && offset < size) await calls.truncate(descriptor, offset);
+    claim.use(place);
     const owned = claim.move();
-    return new DiskUpload(calls, descriptor, offset ?? size, {
-      commit: async () => place.name,
-      abandon: async () => undefined,
-      release: () => owned.dispose(),
-    });
+    return new DiskUpload(
+      calls,
+      { descriptor, device: dev, startOffset: offset ?? size },
+      {
+        commit: async () => place.name,
+        abandon: async () => undefined,
+        release: () => owned.dispose(),
+      },
+    );
   } catch (error) {
     await calls.close(descriptor);
     throw error;
@@ -139,12 +174,21 @@ async function modeOfReplaced(calls: DiskCalls, path: string): Promise<number> {
   }
   if (stats.isDirectory()) throw new StorageError("isADirectory");
   if (!stats.isFile()) throw new StorageError("notARegularFile");
+  // The folder's rights would let a file be replaced that its own rights protect.
+  await storing(calls.access(path, W_OK));
   return stats.mode & 0o777;
 }
 
 /** The new name survives a power failure only when the folder is on the disk as well. */
 async function syncFolder(calls: DiskCalls, folder: string): Promise<void> {
-  const descriptor = await calls.open(folder, O_RDONLY | O_DIRECTORY, 0);
+  let descriptor: number;
+  try {
+    descriptor = await calls.open(folder, O_RDONLY | O_DIRECTORY, 0);
+  } catch (error) {
+    // A folder that may be written but not read cannot be synchronised; the file was.
+    if (codeOf(error) === "EACCES") return;
+    throw error;
+  }
   try {
     await calls.sync(descriptor);
   } finally {
@@ -159,17 +203,25 @@ interface UploadEnd {
   release(): void;
 }
 
-class DiskUpload implements WriteHandle {
-  readonly fileDescriptor: number;
+interface UploadFile {
+  readonly descriptor: number;
+  readonly device: number;
   readonly startOffset: number;
+}
+
+class DiskUpload implements WriteHandle {
+  readonly fileDescriptor: number | undefined;
+  readonly startOffset: number;
+  readonly #descriptor: number;
   readonly #calls: DiskCalls;
   readonly #end: UploadEnd;
   #position: number;
   #state: "open" | "committed" | "closed" = "open";
 
-  constructor(calls: DiskCalls, descriptor: number, startOffset: number, end: UploadEnd) {
+  constructor(calls: DiskCalls, { descriptor, device, startOffset }: UploadFile, end: UploadEnd) {
     this.#calls = calls;
-    this.fileDescriptor = descriptor;
+    this.#descriptor = descriptor;
+    this.fileDescriptor = offerDescriptor(descriptor, device);
     this.startOffset = startOffset;
     this.#position = startOffset;
     this.#end = end;
@@ -179,7 +231,7 @@ class DiskUpload implements WriteHandle {
     await mapped(async () => {
       for (let written = 0; written < chunk.length;) {
         const rest = written === 0 ? chunk : chunk.subarray(written);
-        const bytes = await this.#calls.write(this.fileDescriptor, rest, this.#position);
+        const bytes = await this.#calls.write(this.#descriptor, rest, this.#position);
         written += bytes;
         this.#position += bytes;
       }
@@ -188,7 +240,7 @@ class DiskUpload implements WriteHandle {
 
   async commit(): Promise<string> {
     return mapped(async () => {
-      await this.#calls.sync(this.fileDescriptor);
+      await this.#calls.syncContent(this.#descriptor);
       const name = await this.#end.commit();
       this.#state = "committed";
       return name;
@@ -200,29 +252,10 @@ class DiskUpload implements WriteHandle {
     const committed = this.#state === "committed";
     this.#state = "closed";
     try {
-      await this.#calls.close(this.fileDescriptor);
+      await this.#calls.close(this.#descriptor);
       if (!committed) await storing(this.#end.abandon());
     } finally {
       this.#end.release();
     }
   }
-}
-
-/** The same upload, with more to undo when it is abandoned. */
-function withAbandon(upload: WriteHandle, undo: () => Promise<void>): WriteHandle {
-  let committed = false;
-  return {
-    fileDescriptor: upload.fileDescriptor,
-    startOffset: upload.startOffset,
-    write: (chunk) => upload.write(chunk),
-    async commit() {
-      const name = await upload.commit();
-      committed = true;
-      return name;
-    },
-    async [Symbol.asyncDispose]() {
-      await upload[Symbol.asyncDispose]();
-      if (!committed) await storing(undo());
-    },
-  };
 }

@@ -1,12 +1,15 @@
 /** Storage on the local disk, below one root that it never leaves. */
 import { constants, promises } from "node:fs";
 import type { Stats } from "node:fs";
+import { sep } from "node:path";
 import { DiskPace } from "../data/disk-pace.ts";
 import { bindDiskCalls, type DiskCalls } from "./disk-calls.ts";
 import { codeOf, mapped, storing } from "./errors.ts";
-import { entryOf, listFolder } from "./disk-listing.ts";
-import { locate, resolveLink, type DiskPlace } from "./disk-paths.ts";
+import { entryOf, listFolder, removeAbandoned } from "./disk-listing.ts";
+import { locate, locateFolder, locateTarget, type DiskPlace } from "./disk-paths.ts";
 import { openUpload, Writers } from "./disk-uploads.ts";
+import { offerDescriptor } from "./local-devices.ts";
+import { isPartialName } from "./partial-names.ts";
 import {
   StorageError,
   type Entry,
@@ -17,8 +20,17 @@ import {
 } from "./storage.ts";
 
 /** Opening a FIFO or a device must neither wait nor do anything. */
-const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+const READ_FLAGS =
+  constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY | constants.O_NOFOLLOW;
 
+/**
+ * Files below a folder of this machine.
+ *
+ * An upload that replaces goes to a hidden file in the same folder and takes the name when it is
+ * complete and on the disk; until then, and if it never is, the old file stays. What a process left
+ * behind when it died is removed when its folder is next listed or removed. A file has one writer
+ * at a time within this process; of several processes the last to complete wins, whole.
+ */
 export class LocalDisk implements Storage {
   readonly #root: string;
   readonly #pace = new DiskPace();
@@ -37,30 +49,29 @@ export class LocalDisk implements Storage {
 
   async entry(path: string): Promise<Entry> {
     return mapped(async () => {
-      const place = await this.#locate(path);
+      using place = await this.#locate(path);
       const stats = await this.#calls.lstat(place.path);
       if (!stats.isSymbolicLink()) return entryOf(place.name, stats);
-      return entryOf(place.name, await this.#calls.stat(await this.#resolve(place)));
+      using target = await locateTarget(this.#calls, this.#root, place);
+      return entryOf(place.name, await this.#calls.lstat(target.path));
     });
   }
 
   async *list(path: string): AsyncGenerator<readonly Entry[]> {
-    const folder = await storing(this.#resolve(await this.#locate(path)));
-    const stats = await storing(this.#calls.stat(folder));
-    if (!stats.isDirectory()) throw new StorageError("notADirectory");
-    yield* listFolder(this.#pace, folder, (link) => this.#follow(link));
+    using place = await storing(locateFolder(this.#calls, this.#root, path));
+    yield* listFolder(this.#pace, place, (link) => this.#follow(link));
   }
 
   async openRead(path: string): Promise<ReadHandle> {
     return mapped(async () => {
-      const real = await this.#resolve(await this.#locate(path));
+      using place = await this.#locateFile(path);
       // Asked first: opening a device could already have an effect.
-      requireFile(await this.#calls.lstat(real));
-      const descriptor = await this.#calls.open(real, READ_FLAGS, 0);
+      requireFile(await this.#calls.lstat(place.path));
+      const descriptor = await this.#calls.open(place.path, READ_FLAGS, 0);
       try {
         const stats = await this.#calls.fstat(descriptor);
         requireFile(stats);
-        return new DiskFile(this.#calls, descriptor, stats.size);
+        return new DiskFile(this.#calls, descriptor, stats);
       } catch (error) {
         await this.#calls.close(descriptor);
         throw error;
@@ -70,17 +81,21 @@ export class LocalDisk implements Storage {
 
   async openWrite(path: string, mode: WriteMode): Promise<WriteHandle> {
     return mapped(async () => {
-      const place = await this.#locate(path);
-      if (place.name === "") throw new StorageError("isADirectory");
       // A new name goes into a link's target too, as the link's owner meant it to.
-      const target = mode.kind === "unique" ? place : await this.#targetOf(place);
-      return openUpload(this.#calls, this.#writers, target, mode);
+      const place = await (mode.kind === "unique" ? this.#locate(path) : this.#locateFile(path));
+      try {
+        if (place.name === "") throw new StorageError("isADirectory");
+        return await openUpload(this.#calls, this.#writers, place, mode);
+      } catch (error) {
+        place[Symbol.dispose]();
+        throw error;
+      }
     });
   }
 
   async makeDirectory(path: string): Promise<void> {
     await mapped(async () => {
-      const place = await this.#locate(path);
+      using place = await this.#locate(path);
       if (place.name === "") throw new StorageError("exists");
       await this.#calls.mkdir(place.path);
     });
@@ -88,15 +103,21 @@ export class LocalDisk implements Storage {
 
   async removeDirectory(path: string): Promise<void> {
     await mapped(async () => {
-      const place = await this.#locate(path);
+      using place = await this.#locate(path);
       if (place.name === "") throw new StorageError("denied");
-      await this.#calls.rmdir(place.path);
+      try {
+        await this.#calls.rmdir(place.path);
+      } catch (error) {
+        // A folder that holds only abandoned uploads looks empty, and cannot be emptied otherwise.
+        if (codeOf(error) !== "ENOTEMPTY" || !(await this.#removeLeftovers(path))) throw error;
+        await this.#calls.rmdir(place.path);
+      }
     });
   }
 
   async removeFile(path: string): Promise<void> {
     await mapped(async () => {
-      const place = await this.#locate(path);
+      using place = await this.#locate(path);
       const stats = await this.#calls.lstat(place.path);
       if (stats.isDirectory()) throw new StorageError("isADirectory");
       await this.#calls.unlink(place.path);
@@ -105,13 +126,15 @@ export class LocalDisk implements Storage {
 
   async rename(from: string, to: string): Promise<void> {
     await mapped(async () => {
-      const [source, target] = [await this.#locate(from), await this.#locate(to)];
+      using source = await this.#locate(from);
+      using target = await this.#locate(to);
       if (source.name === "" || target.name === "") throw new StorageError("denied");
       await this.#calls.lstat(source.path);
       const existing = await this.#statsOf(target.path);
       if (existing?.isDirectory() === true) throw new StorageError("exists");
-      using _source = this.#writers.claim(source.path);
-      using _target = source.path === target.path ? undefined : this.#writers.claim(target.path);
+      using _source = this.#writers.claim(source.realPath);
+      using _target =
+        source.realPath === target.realPath ? undefined : this.#writers.claim(target.realPath);
       await this.#calls.rename(source.path, target.path);
     });
   }
@@ -119,17 +142,23 @@ export class LocalDisk implements Storage {
   async setModified(path: string, modifiedMs: number): Promise<void> {
     await mapped(async () => {
       const time = new Date(modifiedMs);
-      await this.#calls.utimes(await this.#resolve(await this.#locate(path)), time, time);
+      using place = await this.#locateFile(path);
+      // Not through a link, should one have come in its place.
+      await this.#calls.lutimes(place.path, time, time);
     });
   }
 
   async setMode(path: string, mode: number): Promise<void> {
-    await storing(this.#calls.chmod(await this.#resolve(await this.#locate(path)), mode & 0o777));
+    await mapped(async () => {
+      using place = await this.#locateFile(path);
+      await this.#calls.chmod(place.path, mode & 0o777);
+    });
   }
 
   async freeBytes(path: string): Promise<number | undefined> {
     return mapped(async () => {
-      const facts = await promises.statfs(await this.#resolve(await this.#locate(path)));
+      using place = await this.#locateFile(path);
+      const facts = await promises.statfs(place.path);
       return facts.bavail * facts.bsize;
     });
   }
@@ -138,15 +167,31 @@ export class LocalDisk implements Storage {
     return locate(this.#calls, this.#root, path);
   }
 
-  #resolve(place: DiskPlace): Promise<string> {
-    return resolveLink(this.#calls, this.#root, place);
+  /** The place at `path`, or what a link there leads to. */
+  async #locateFile(path: string): Promise<DiskPlace> {
+    const place = await this.#locate(path);
+    try {
+      const stats = await this.#statsOf(place.path);
+      if (stats?.isSymbolicLink() !== true) return place;
+      const target = await locateTarget(this.#calls, this.#root, place);
+      place[Symbol.dispose]();
+      return target;
+    } catch (error) {
+      place[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** What a link in a listing leads to; undefined when that is nothing, or outside the root. */
-  async #follow(path: string): Promise<Stats | undefined> {
+  async #follow(realPath: string): Promise<Stats | undefined> {
     try {
-      const place = { folder: this.#root, name: path, path };
-      return await storing(this.#calls.stat(await this.#resolve(place)));
+      const virtualPath = realPath.slice(this.#root.length).replaceAll(sep, "/");
+      return await storing(
+        (async () => {
+          using place = await this.#locateFile(virtualPath);
+          return await this.#calls.lstat(place.path);
+        })(),
+      );
     } catch (error) {
       if (error instanceof StorageError) return undefined;
       throw error;
@@ -162,13 +207,13 @@ export class LocalDisk implements Storage {
     }
   }
 
-  /** The place that an upload writes to: the target of a link, or the place itself. */
-  async #targetOf(place: DiskPlace): Promise<DiskPlace> {
-    const stats = await this.#statsOf(place.path);
-    if (stats?.isSymbolicLink() !== true) return place;
-    const path = await this.#resolve(place);
-    const slash = path.lastIndexOf("/");
-    return { folder: path.slice(0, slash) || "/", name: place.name, path };
+  /** Removes abandoned uploads from a folder; true when nothing else was in it. */
+  async #removeLeftovers(path: string): Promise<boolean> {
+    using place = await locateFolder(this.#calls, this.#root, path);
+    for (const name of await promises.readdir(place.path)) {
+      if (!isPartialName(name) || !(await removeAbandoned(place, name))) return false;
+    }
+    return true;
   }
 }
 
@@ -178,24 +223,26 @@ function requireFile(stats: Stats): void {
 }
 
 class DiskFile implements ReadHandle {
-  readonly fileDescriptor: number;
+  readonly fileDescriptor: number | undefined;
   readonly sizeBytes: number;
+  readonly #descriptor: number;
   readonly #calls: DiskCalls;
   #closed = false;
 
-  constructor(calls: DiskCalls, descriptor: number, sizeBytes: number) {
+  constructor(calls: DiskCalls, descriptor: number, { size, dev }: Stats) {
     this.#calls = calls;
-    this.fileDescriptor = descriptor;
-    this.sizeBytes = sizeBytes;
+    this.#descriptor = descriptor;
+    this.fileDescriptor = offerDescriptor(descriptor, dev);
+    this.sizeBytes = size;
   }
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
-    return storing(this.#calls.read(this.fileDescriptor, buffer, position));
+    return storing(this.#calls.read(this.#descriptor, buffer, position));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#calls.close(this.fileDescriptor);
+    await this.#calls.close(this.#descriptor);
   }
 }

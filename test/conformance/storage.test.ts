@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+  readFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -14,6 +23,9 @@ async function openDisk() {
   const dispose = async (): Promise<void> => rmSync(folder, { recursive: true });
   return { storage, root, folder, [Symbol.asyncDispose]: dispose };
 }
+
+/** Folders are held by descriptor where there is /proc. */
+const onLinux = test.skipIf(process.platform !== "linux");
 
 describeStorage("the local disk", openDisk);
 describeStorage("memory", async () => ({
@@ -91,5 +103,91 @@ describe("the local disk", () => {
     await disk.storage.setMode("/a", 0o640);
     await write(disk.storage, "/a", "2");
     expect(await disk.storage.entry("/a")).toMatchObject({ mode: 0o640 });
+  });
+
+  onLinux(
+    "writes to the folder that it opened, whatever takes the folder's name meanwhile",
+    async () => {
+      await using disk = await openDisk();
+      const { storage, root, folder } = disk;
+      mkdirSync(join(folder, "secret"));
+      mkdirSync(join(root, "in/here"), { recursive: true });
+      symlinkSync(join(folder, "secret"), join(root, "out"));
+      const upload = await storage.openWrite("/in/here/x", { kind: "replace" });
+      await upload.write(Buffer.from("mine"));
+      // All that a client can do: rename the folder away, and a link that is there into its place.
+      await storage.rename("/in/here", "/moved");
+      await storage.rename("/out", "/in/here");
+      await upload.commit();
+      await upload[Symbol.asyncDispose]();
+      expect(readdirSync(join(folder, "secret"))).toEqual([]);
+      expect(await read(storage, "/moved/x")).toBe("mine");
+    },
+  );
+
+  test("removes what a dead process left behind, when its folder is listed or removed", async () => {
+    await using disk = await openDisk();
+    const { storage, root } = disk;
+    const own = await storage.openWrite("/own", { kind: "replace" });
+    const [partial = ""] = readdirSync(root);
+    // Of a process with our number before us, and of one that does not run.
+    const [machine] = partial.slice(".gangway-partial-".length).split("-");
+    const left = [String(process.pid), "999999999"].map(
+      (pid) => `.gangway-partial-${String(machine)}-${pid}-00000000-0000000000000000`,
+    );
+    const foreign = `.gangway-partial-ffffffff-1-00000000-0000000000000000`;
+    for (const name of [...left, foreign]) writeFileSync(join(root, name), "half");
+    for await (const batch of storage.list("/")) expect(batch).toEqual([]);
+    expect(readdirSync(root).toSorted()).toEqual([partial, foreign].toSorted());
+    utimesSync(join(root, foreign), 0, 0);
+    for await (const batch of storage.list("/")) expect(batch).toEqual([]);
+    expect(readdirSync(root)).toEqual([partial]);
+    await own[Symbol.asyncDispose]();
+
+    mkdirSync(join(root, "d"));
+    for (const name of left) writeFileSync(join(root, "d", name), "half");
+    await storage.removeDirectory("/d");
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  test("a folder with an upload under way is not empty", async () => {
+    await using disk = await openDisk();
+    await disk.storage.makeDirectory("/d");
+    await using _upload = await disk.storage.openWrite("/d/x", { kind: "replace" });
+    await expect(disk.storage.removeDirectory("/d")).rejects.toMatchObject({ kind: "notEmpty" });
+  });
+
+  test("resuming a file that does not exist leaves none", async () => {
+    await using disk = await openDisk();
+    await expect(disk.storage.openWrite("/x", { kind: "resume", offset: 5 })).rejects.toMatchObject(
+      { kind: "notFound" },
+    );
+    expect(readdirSync(disk.root)).toEqual([]);
+  });
+
+  test("an abandoned upload under a unique name leaves none", async () => {
+    await using disk = await openDisk();
+    await disk.storage.makeDirectory("/d");
+    const upload = await disk.storage.openWrite("/d/x", { kind: "unique" });
+    await upload[Symbol.asyncDispose]();
+    expect(readdirSync(join(disk.root, "d"))).toEqual([]);
+  });
+
+  onLinux("keeps no folder open when it is done", async () => {
+    await using disk = await openDisk();
+    const { storage } = disk;
+    await storage.makeDirectory("/d");
+    const before = readdirSync("/proc/self/fd").length;
+    await write(storage, "/d/a", "1");
+    await read(storage, "/d/a");
+    await storage.entry("/d/a");
+    for await (const batch of storage.list("/d")) expect(batch).toHaveLength(1);
+    for await (const _ of storage.list("/d")) break;
+    await storage.rename("/d/a", "/d/b");
+    await storage.setModified("/d/b", 0);
+    await storage.removeFile("/d/b");
+    await expect(storage.openRead("/d/none")).rejects.toThrow();
+    await expect(storage.openWrite("/d", { kind: "append" })).rejects.toThrow();
+    expect(readdirSync("/proc/self/fd").length).toBe(before);
   });
 });
