@@ -78,8 +78,9 @@ export function createDeliveryStore(
         type: "Block",
         source,
       },
-      // Named by content, so an old one never changes; the account takes all of them with it.
-      { parent, retainOnDelete: true },
+      // Not retained when replaced: the provider refuses to create a blob that is there already, so
+      // going back to earlier settings or code would fail. The machine keeps its own copies.
+      { parent },
     );
     // Put together here rather than read from the blob, whose own is unknown until it exists: so a
     // preview says what the machine will be told.

@@ -10,7 +10,12 @@ import {
   type MachineSettings,
   type Settings,
 } from "#contract";
-import { readExposure, type ExposureRow, type NetworkExposure } from "../plan/exposure.ts";
+import {
+  readExposure,
+  summarizeExposure,
+  type ExposureSummary,
+  type NetworkExposure,
+} from "../plan/exposure.ts";
 import { planMachineSettings, planSettingsBlob } from "../plan/machine-settings.ts";
 import { planBase, planNames } from "../plan/names.ts";
 import { planTags } from "../plan/tags.ts";
@@ -49,7 +54,7 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
   readonly passivePorts: pulumi.Output<string>;
   readonly bundleSha256: pulumi.Output<string>;
   readonly runtimeSha256: pulumi.Output<string>;
-  readonly exposure: pulumi.Output<readonly ExposureRow[]>;
+  readonly exposure: pulumi.Output<readonly ExposureSummary[]>;
   readonly probe: pulumi.Output<ProbeSummary>;
 
   constructor(name: string, args: PassiveFtpServerArgs, options?: pulumi.ComponentResourceOptions) {
@@ -127,7 +132,7 @@ function joinStages(settings: Settings, { publicIpAddress }: StackNetwork) {
 function exposureOf(
   { virtualNetwork, subnetNsg, nicNsg, publicIpAddress, declared }: StackNetwork,
   { guestFirewall, sysctl, server }: MachineSettings,
-): pulumi.Output<readonly ExposureRow[]> {
+): pulumi.Output<readonly ExposureSummary[]> {
   const live: pulumi.Output<NetworkExposure> = pulumi.runtime.isDryRun()
     ? pulumi.output(declared)
     : pulumi.output({
@@ -137,6 +142,6 @@ function exposureOf(
         publicIpAddress: { idleTimeoutInMinutes: publicIpAddress.idleTimeoutInMinutes },
       });
   return live.apply((network) =>
-    readExposure({ ...network, guestFirewall, sysctl, serverSettings: server }),
+    summarizeExposure(readExposure({ ...network, guestFirewall, sysctl, serverSettings: server })),
   );
 }

@@ -191,6 +191,19 @@ function readServerSettings(file: unknown): ExposureRow {
   };
 }
 
+/** A row with one line of text per permission: short enough for a stack's outputs. */
+export type ExposureSummary = Omit<ExposureRow, "rules"> & { readonly rules: readonly string[] };
+
+export function summarizeExposure(rows: readonly ExposureRow[]): readonly ExposureSummary[] {
+  return rows.map((row) => ({ ...row, rules: row.rules.map(summarizeRule) }));
+}
+
+function summarizeRule({ name, direction, protocol, ports, sources, sourcePorts }: ExposureRule) {
+  const own = sourcePorts === undefined ? "" : `, source port ${sourcePorts.join(", ")}`;
+  const far = `${direction === "inbound" ? "from" : "to"} ${sources.join(", ")}`;
+  return `${direction} ${protocol} ${ports.join(", ")} ${far}${own} (${name})`;
+}
+
 const HEADER = ["layer", "direction", "protocol", "ports", "source", "rule", "timeouts"];
 
 /** Writes the table for people: one line per permission, layer by layer. */
