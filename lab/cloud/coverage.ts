@@ -86,28 +86,47 @@ export function formatCoverage(coverage: Coverage): string {
   const types = coverage.types.flatMap((type) => [
     `## ${type.token}`,
     "",
-    `API version ${type.apiVersion === "" ? "none: azure-native's own resource" : type.apiVersion}. A change of ${type.replacedBy.map((path) => `\`${path}\``).join(", ")} replaces it.`,
+    `${versionOf(type)} Replaced by a change of ${type.replacedBy.map(code).join(", ")}.`,
     "",
-    "| Property | Simulated | Refused values |",
-    "| --- | --- | --- |",
-    ...type.properties.map(
-      ({ path, depth, unsimulated }) =>
-        `| \`${path}\` | ${depth === "effect" ? "yes" : "recorded"} | ${unsimulated.join(", ")} |`,
-    ),
+    ...type.properties.map((property) => `- ${code(property.path)}${remarksOf(property)}`),
     "",
   ]);
   return [
     "# What the lab simulates",
     "",
-    "Generated from `lab/cloud`; `npm run generate` writes it again. Everything else is refused as",
-    "`NotSimulated` with the type and the property, never guessed. _Yes_: it changes what the lab does,",
-    "or Azure's refusals are reproduced. _Recorded_: its form is checked and it is kept; nothing in the",
-    "lab depends on it.",
+    "Generated from `lab/cloud`; a test fails when the two differ.",
+    "",
+    "Everything that is not listed is refused as `NotSimulated`, with the type and the property: the lab",
+    "does not guess. A property without a remark has an effect in the lab, or is checked as Azure checks",
+    "it. _Recorded_ ones are checked for form and kept; nothing in the lab depends on them. _Not_ names",
+    "values that Azure takes and the lab refuses.",
+    "",
+    "Refusals carry the codes of the Azure Resource Manager, as seen in public reports. Where no report",
+    "shows the code, the lab's own stands in: `PublicIPAddressHasInvalidIdleTimeout`,",
+    "`InvalidFlowTimeoutInMinutes`, `SecurityRuleCountLimitReached`,",
+    "`SecurityRuleAddressPrefixLimitReached` and `VMExtensionProvisioningError` for Run Commands; the",
+    "rules behind them are Azure's. `ResourceExists` is what Pulumi's provider says.",
     "",
     ...types,
     "## Functions",
     "",
-    ...coverage.functions.map((token) => `- \`${token}\``),
+    ...coverage.functions.map((token) => `- ${code(token)}`),
     "",
   ].join("\n");
+}
+
+function versionOf({ apiVersion }: CoveredType): string {
+  return apiVersion === "" ? "The provider's own resource." : `API version ${apiVersion}.`;
+}
+
+function remarksOf({ depth, unsimulated }: CoveredProperty): string {
+  const remarks = [
+    ...(depth === "recorded" ? ["recorded"] : []),
+    ...(unsimulated.length === 0 ? [] : [`not ${unsimulated.map(code).join(", ")}`]),
+  ];
+  return remarks.length === 0 ? "" : `: ${remarks.join("; ")}`;
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
 }

@@ -1,6 +1,5 @@
-/** User-assigned identities; each one that is created gets ids that no other ever had. */
-import { randomUUID } from "node:crypto";
-import { LAB_TENANT, resourceGroupId } from "../identifiers.ts";
+/** User-assigned identities; one that is made anew gets ids that no earlier one had. */
+import { guidOf, LAB_TENANT, resourceGroupId } from "../identifiers.ts";
 import { identityName } from "../names.ts";
 import { USER_ASSIGNED_IDENTITY } from "../references.ts";
 import type { ResourceType } from "../resource-type.ts";
@@ -24,9 +23,12 @@ export const userAssignedIdentity: ResourceType = {
   replacedBy: ["location"],
   network: false,
   computed: [],
-  put: ({ previous }) => ({
-    principalId: previous?.outputs["principalId"] ?? randomUUID(),
-    clientId: previous?.outputs["clientId"] ?? randomUUID(),
-    tenantId: LAB_TENANT,
-  }),
+  put: ({ id, state }) => {
+    const generation = state.deletions(id);
+    return {
+      principalId: guidOf(`${id} principal ${generation}`),
+      clientId: guidOf(`${id} client ${generation}`),
+      tenantId: LAB_TENANT,
+    };
+  },
 };

@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest";
+import { describeCoverage, formatCoverage } from "../../../lab/cloud/coverage.ts";
+
+describe("the coverage ledger", () => {
+  it("is the one in docs (write it again with vitest's -u)", async () => {
+    await expect(formatCoverage(describeCoverage())).toMatchFileSnapshot(
+      "../../../docs/lab-coverage.md",
+    );
+  });
+
+  it("lists nested properties with what is refused of them", () => {
+    const { types } = describeCoverage();
+    const machine = types.find(({ token }) => token === "azure-native:compute:VirtualMachine");
+    const priority = machine?.properties.find(({ path }) => path === "priority");
+    expect(priority).toEqual({ path: "priority", depth: "recorded", unsimulated: ["Low", "Spot"] });
+    expect(machine?.properties.map(({ path }) => path)).toContain(
+      "osProfile.linuxConfiguration.ssh.publicKeys[].keyData",
+    );
+  });
+});
