@@ -273,6 +273,7 @@ function failureOf(error: unknown): unknown {
     const status = new Status();
     status.setCode(UNKNOWN_ERROR);
     status.setMessage(message);
+    // The generated declarations lack the `Any` that this method takes.
     status.addDetails(packed as never);
     metadata.add("grpc-status-details-bin", Buffer.from(status.serializeBinary()));
   }

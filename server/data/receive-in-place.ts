@@ -49,6 +49,7 @@ export function rewrap(
   };
   inner._handle = null;
   socket.destroy();
+  // The published options have no `handle`, which is how Node's own servers make their sockets.
   return { socket: new Socket(options as unknown as SocketConstructorOpts), reader };
 }
 
