@@ -5,8 +5,9 @@
  */
 import { readFile } from "node:fs/promises";
 import { formatRange, parseRange, type PortRange } from "#contract";
-import type { CloudState } from "./cloud/state.ts";
+import { CloudStore } from "./cloud/state.ts";
 import { at, textAt, type Value } from "./cloud/values.ts";
+import { LabError } from "./lab-error.ts";
 import { machineFolder } from "./machine/layout.ts";
 import { openGuestPorts } from "./network/guest-firewall.ts";
 import { CLIENT_ADDRESS, enterPlace } from "./network/namespaces.ts";
@@ -21,13 +22,16 @@ export interface EvidenceRow {
   readonly ranges: readonly string[];
 }
 
-/** Rows of the first machine, for a client of the lab. Only at the level `network`. */
-export async function readEvidence(
-  labFolder: string,
-  state: CloudState,
-): Promise<readonly EvidenceRow[]> {
-  const [machine] = readTopology(state);
-  if (machine === undefined) return [];
+/**
+ * Rows of the first machine, for a client of the lab. Only at the level `network`.
+ *
+ * @throws LabError when no machine is up.
+ */
+export async function readEvidence(labFolder: string): Promise<readonly EvidenceRow[]> {
+  const [machine] = readTopology(new CloudStore(labFolder));
+  if (machine === undefined) {
+    throw new LabError(`No machine is up in ${labFolder}.`, "Start one with npm start.");
+  }
   const inside = enterPlace(labFolder, { kind: "machine", name: machine.name });
   const [firewall, reserved, settings] = await Promise.all([
     mustRun([...inside, "nft", "--json", "list", "ruleset"]),
