@@ -34,7 +34,7 @@ function chooseAdapters(logger: Logger): Adapters {
 
 async function run(): Promise<void> {
   const args = parseArguments(process.argv.slice(2));
-  const logger: Logger = new JsonLogger(process.stdout);
+  const logger: Logger = new JsonLogger(process.stdout, {}, "info");
   const adapters = chooseAdapters(logger);
   const view = await openView(adapters, await readSettings(args));
   const server = new FtpServer(view, logger);

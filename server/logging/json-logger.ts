@@ -2,23 +2,29 @@
 import type { Writable } from "node:stream";
 import type { LogFields, Logger, LogLevel } from "./logger.ts";
 
+const LEVELS = { debug: 0, info: 1, warn: 2, error: 3 } as const satisfies Record<LogLevel, number>;
+
 export class JsonLogger implements Logger {
   readonly #stream: Writable;
   readonly #fields: LogFields;
+  readonly #lowest: LogLevel;
 
-  constructor(stream: Writable, fields: LogFields = {}) {
+  /** @param lowest records below this level are left out. */
+  constructor(stream: Writable, fields: LogFields = {}, lowest: LogLevel = "debug") {
     this.#stream = stream;
     this.#fields = fields;
+    this.#lowest = lowest;
   }
 
   log(level: LogLevel, event: string, fields?: LogFields): void {
+    if (LEVELS[level] < LEVELS[this.#lowest]) return;
     const time = new Date().toISOString();
     const record = { time, level, event, ...this.#fields, ...fields };
     this.#stream.write(`${escapeSeparators(JSON.stringify(record))}\n`);
   }
 
   with(fields: LogFields): Logger {
-    return new JsonLogger(this.#stream, { ...this.#fields, ...fields });
+    return new JsonLogger(this.#stream, { ...this.#fields, ...fields }, this.#lowest);
   }
 }
 

@@ -22,7 +22,7 @@ export interface SessionLimits {
 
 export const DEFAULT_LIMITS: SessionLimits = {
   sessions: 20_000,
-  sessionsPerAddress: 200,
+  sessionsPerAddress: 8_000,
   unauthenticatedSeconds: 60,
   idleSessionSeconds: 30 * 60,
   dataConnectionSeconds: 30,
