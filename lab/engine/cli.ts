@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { linkProject } from "./linked-project.ts";
+import { copyProject } from "./lab-project.ts";
 import { readProject } from "./project.ts";
 
 /** The lab that a command runs against. */
@@ -44,12 +44,14 @@ const NODE_FOLDER = fileURLToPath(new URL("../../node_modules/.bin", import.meta
 const DEFAULT_STACK = "dev";
 /** Protects nothing but the lab's own throw-away state. */
 const PASSPHRASE = "gangway-lab";
-/** Commands that work on a stack, which must exist then. */
-const STACK_COMMANDS = new Set(
-  "up update preview pre destroy down dn refresh config stack state import watch cancel export".split(
-    " ",
-  ),
+/** Commands that may run the program: in its own folder, with the lab's stack file. */
+const PROGRAM_COMMANDS = new Set(
+  "up update preview pre destroy down dn refresh import watch".split(" "),
 );
+/** Other commands that work on a stack, which must exist then. */
+const STACK_COMMANDS = new Set(["config", "stack", "state", "cancel"]);
+/** What makes `stack` a command about stacks rather than on one. */
+const ABOUT_STACKS = new Set(["init", "ls", "select", "rm"]);
 
 /** Path of a program on the PATH. */
 export function findOnPath(name: string, path = process.env["PATH"] ?? ""): string | undefined {
@@ -87,24 +89,29 @@ export async function runPulumi(
   const { cwd, rest } = withoutCwd(args);
   const projectFolder = resolve(cwd ?? lab.projectFolder);
   const project = readProject(projectFolder).name;
-  const stack = lab.stack ?? optionOf(rest, ["-s", "--stack"]) ?? DEFAULT_STACK;
-  const folder = linkProject({
-    projectFolder,
-    folder: join(lab.labFolder, "projects", project),
-    stack,
+  const named = optionOf(rest, ["-s", "--stack"]);
+  const stack = lab.stack ?? named ?? DEFAULT_STACK;
+  const folder = join(lab.labFolder, "projects", project);
+  const configFile = copyProject({
+    ...{ projectFolder, folder, stack },
     ...(lab.stackFile === undefined ? {} : { stackFile: lab.stackFile }),
   });
   const env = environmentOf(lab);
-  const run = (these: readonly string[], capture: boolean): Promise<PulumiResult> =>
-    execute(pulumi, [...these, "--cwd", folder], env, capture);
+  const aside = ["--cwd", resolve(folder)];
   const command = rest.find((arg) => !arg.startsWith("-")) ?? "";
-  const isInit =
-    command === "stack" && ["init", "ls", "select"].some((word) => rest.includes(word));
-  if (STACK_COMMANDS.has(command) && !isInit && !stackExists(lab.labFolder, project, stack)) {
-    const made = await run(["stack", "init", stack, "--non-interactive"], true);
+  const runsProgram = PROGRAM_COMMANDS.has(command);
+  const isAboutStacks = command === "stack" && rest.some((word) => ABOUT_STACKS.has(word));
+  const isOnStack = runsProgram || (STACK_COMMANDS.has(command) && !isAboutStacks);
+  if (isOnStack && !stackExists(lab.labFolder, project, stack)) {
+    const init = ["stack", "init", stack, "--non-interactive", ...aside];
+    const made = await execute(pulumi, init, env, true);
     if (made.exitCode !== 0) return made;
   }
-  return run(rest, options.capture ?? false);
+  const where = runsProgram
+    ? ["--cwd", projectFolder, "--config-file", resolve(configFile)]
+    : aside;
+  const which = isOnStack && named === undefined ? ["--stack", stack] : [];
+  return execute(pulumi, [...rest, ...where, ...which], env, options.capture ?? false);
 }
 
 function stackExists(labFolder: string, project: string, stack: string): boolean {
@@ -132,7 +139,6 @@ function environmentOf(lab: PulumiLab): NodeJS.ProcessEnv {
     PULUMI_HOME: home,
     PULUMI_CONFIG_PASSPHRASE: PASSPHRASE,
     PULUMI_SKIP_UPDATE_CHECK: "true",
-    ...(lab.stack === undefined ? {} : { PULUMI_STACK: lab.stack }),
     GANGWAY_LAB_FOLDER: resolve(lab.labFolder),
     GANGWAY_LAB_LEVEL: lab.level,
   };

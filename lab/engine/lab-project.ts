@@ -1,58 +1,40 @@
 /**
- * A stand-in for a project folder: links to everything in it, with copies of `Pulumi.yaml` and of
- * the stack file. Whatever the Pulumi CLI writes lands in the copies, and the tree stays clean.
+ * A stand-in for a project folder, with copies of `Pulumi.yaml` and of the stack file. Whatever the
+ * Pulumi CLI writes lands in the copies, and the tree stays clean.
  */
-import {
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
-import { join, resolve } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { writeWhole } from "../cloud/state.ts";
 import { isRecord, type Properties, type Value } from "../cloud/values.ts";
 
-/** What a linked project is made from. */
+/** What a stand-in is made from. */
 export interface ProjectSource {
   readonly projectFolder: string;
-  /** Where the links go; made when missing. */
+  /** The stand-in; made when missing. */
   readonly folder: string;
   readonly stack: string;
   /** Stack file to copy; absent: `Pulumi.<stack>.yaml` of the project, if there is one. */
   readonly stackFile?: string;
 }
 
-/** Names that are copied, or not needed, rather than linked. */
-const NOT_LINKED = /^(Pulumi\..*yaml|\.git|\.gangway)$/;
 /** Remembers the settings that the copy got from its source, beside the copy. */
 const appliedFile = (folder: string, stack: string): string =>
   join(folder, `.applied.${stack}.yaml`);
 
-/** Brings the stand-in up to date and returns its folder. */
-export function linkProject({ projectFolder, folder, stack, stackFile }: ProjectSource): string {
+/** Brings the stand-in up to date and returns its stack file. */
+export function copyProject({ projectFolder, folder, stack, stackFile }: ProjectSource): string {
   mkdirSync(folder, { recursive: true });
-  const names = new Set(readdirSync(projectFolder).filter((name) => !NOT_LINKED.test(name)));
-  for (const name of readdirSync(folder)) {
-    const stale = lstatSync(join(folder, name)).isSymbolicLink() && !names.delete(name);
-    if (stale) rmSync(join(folder, name));
-  }
-  for (const name of names) symlinkSync(resolve(projectFolder, name), join(folder, name));
   copyFileSync(join(projectFolder, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
   const source = stackFile ?? join(projectFolder, `Pulumi.${stack}.yaml`);
-  applyStackFile(existsSync(source) ? source : undefined, folder, stack);
-  return folder;
+  return applyStackFile(existsSync(source) ? source : undefined, folder, stack);
 }
 
 /**
  * Settings of the source win over the copy's, and what left the source leaves the copy; settings
  * that were made on the copy stay. Encrypted values cannot be read with the lab's key: left out.
  */
-function applyStackFile(source: string | undefined, folder: string, stack: string): void {
+function applyStackFile(source: string | undefined, folder: string, stack: string): string {
   const copy = join(folder, `Pulumi.${stack}.yaml`);
   const before = readYaml(copy);
   const applied = configOf(readYaml(appliedFile(folder, stack)));
@@ -65,6 +47,7 @@ function applyStackFile(source: string | undefined, folder: string, stack: strin
   const config = { ...Object.fromEntries(kept), ...wanted };
   writeWhole(copy, stringify({ ...before, config }));
   writeWhole(appliedFile(folder, stack), stringify({ config: wanted }));
+  return copy;
 }
 
 function readYaml(file: string): Properties {
