@@ -12,7 +12,7 @@
  * ignores case (a lab on macOS or Windows) a deny rule covers only the spelling that it names.
  */
 import { RIGHTS, rightsOf, type Right } from "#contract";
-import { ALL_USERS, ANONYMOUS_USERS, type AuthorizationRule } from "../contract/access.ts";
+import { ALL_USERS, ANONYMOUS_USERS, type AuthorizationRule } from "#contract";
 import { planPathTree, type PathEntry } from "./path-tree.ts";
 
 /** Who asks. */

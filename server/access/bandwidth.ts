@@ -2,7 +2,7 @@
  * Bandwidth limits of server, site, account and session, up and down, combined: a session gets
  * what all of its limits allow and its fair share where others want it too (see `rate-node.ts`).
  */
-import type { Bandwidth } from "../contract/access.ts";
+import type { Bandwidth } from "#contract";
 import { RateNode, type Clock } from "./rate-node.ts";
 
 export type { Clock } from "./rate-node.ts";

@@ -1,5 +1,5 @@
 /** What counts as one client where clients are counted. */
-import { blockOf, formatClientAddress, parseClientAddress } from "../contract/access.ts";
+import { blockOf, formatClientAddress, parseClientAddress } from "#contract";
 
 /** One customer of a provider usually holds a whole IPv6 block of this length (RFC 6177). */
 const IPV6_CLIENT_PREFIX = 64;

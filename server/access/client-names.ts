@@ -4,7 +4,7 @@
  * back to the address counts. Any failure yields no name, so that no rule with a host name
  * matches: an allow rule then admits nobody, a deny rule stops nobody.
  */
-import { parseClientAddress } from "../contract/access.ts";
+import { parseClientAddress } from "#contract";
 
 /** DNS as the caller provides it; may reject, and may ignore the signal. */
 export interface HostNameResolver {

@@ -1,6 +1,6 @@
 /** Decisions in words: for the log's plain-language reason and `gangway access USER PATH`. */
 import { RIGHTS, type Right } from "#contract";
-import { ALL_USERS, ANONYMOUS_USERS } from "../contract/access.ts";
+import { ALL_USERS, ANONYMOUS_USERS } from "#contract";
 import type { Authorization, Decision, PlacedRule, Principal } from "./authorization.ts";
 
 /** `authorization.3 (deny read to user3 at /test.txt)`. */

@@ -17,7 +17,7 @@ import {
   type ClientAddress,
   type IpRestrictions,
   type IpRule,
-} from "../contract/access.ts";
+} from "#contract";
 import { canonicalHostName } from "./client-names.ts";
 import { planPathTree } from "./path-tree.ts";
 

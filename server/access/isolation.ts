@@ -11,7 +11,7 @@
  * | userName          | `/LocalUser/NAME`, anonymous `/LocalUser/Public`, domain `/DOMAIN/NAME` | `/` |
  * | customHome        | refused without a home of its own                       |                |
  */
-import { ISOLATION_LAYOUT, type UserIsolation } from "../contract/access.ts";
+import { ISOLATION_LAYOUT, type UserIsolation } from "#contract";
 
 /** Whoever gets a home. */
 export interface HomeOwner {

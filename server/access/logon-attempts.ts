@@ -11,7 +11,7 @@ import {
   blockContains,
   parseClientAddress,
   type LogonAttempts,
-} from "../contract/access.ts";
+} from "#contract";
 import { clientKey } from "./client-key.ts";
 
 /** Milliseconds that never go backwards, such as `performance.now()`. */

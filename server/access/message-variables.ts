@@ -1,5 +1,5 @@
 /** Messages of a site with their variables filled in, as lines that a reply can carry. */
-import { parseMessage, type MessagePart, type MessageVariable } from "../contract/access.ts";
+import { parseMessage, type MessagePart, type MessageVariable } from "#contract";
 
 /** Values of the variables; those that are not known yet are left out. */
 export type MessageValues = Readonly<Partial<Record<MessageVariable, string | number>>>;

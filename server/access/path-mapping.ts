@@ -5,7 +5,7 @@
  *     client /a.txt ─► home /LocalUser/ann ─► site path /LocalUser/ann/a.txt ─► folder + path
  *     client /pub/a ─► virtual directory /pub ─► site path /pub/a ─► its folder + /a
  */
-import type { VirtualDirectory } from "../contract/access.ts";
+import type { VirtualDirectory } from "#contract";
 import { joinPath, parentOf, nameOf, prefixPath } from "../protocol/paths.ts";
 import type { Home } from "./isolation.ts";
 import { planPathTree } from "./path-tree.ts";

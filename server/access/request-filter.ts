@@ -6,7 +6,7 @@
  * compared without case and in normal form C, so that no spelling of a name gets past; commands
  * are denied together with their older aliases (`XMKD` with `MKD`, RFC 775).
  */
-import type { RequestFiltering } from "../contract/access.ts";
+import type { RequestFiltering } from "#contract";
 
 /** Why a request is refused; `text` names the setting, for the log. */
 export interface Refusal {

@@ -1,6 +1,6 @@
 /** The first adapter: accounts that stand in the settings. */
 import { createHmac, randomBytes } from "node:crypto";
-import type { Account } from "#contract";
+import { parseExpiry, type Account } from "#contract";
 import type { Authenticator, LoginAttempt, LoginOutcome } from "./authenticator.ts";
 import {
   DEFAULT_SCRYPT,
@@ -78,8 +78,7 @@ export class SettingsAuthenticator implements Authenticator {
 function describeObstacle(account: Account | undefined, nowMs: number): string | undefined {
   if (account === undefined) return "unknown user";
   if (account.disabled) return "account is disabled";
-  // The last day counts in full.
-  if (account.expires !== undefined && nowMs >= Date.parse(account.expires) + 86_400_000) {
+  if (account.expires !== undefined && nowMs >= (parseExpiry(account.expires) ?? 0)) {
     return `account has expired on ${account.expires}`;
   }
   return !account.anonymous && account.passwordHash === undefined

@@ -2,6 +2,7 @@
  * The contract: the one source of every port, address and timeout. A leaf; everything else imports
  * it as `#contract`.
  */
+export * from "./access.ts";
 export * from "./addresses.ts";
 export * from "./authentication.ts";
 export * from "./budgets.ts";

@@ -55,7 +55,7 @@ export const sessionTimeoutsSchema = v.strictObject({
   ),
   controlSeconds: setting(
     wholeNumber(1, 86_400),
-    600,
+    1800,
     "Silence on the control connection while no transfer runs.",
   ),
   dataSeconds: setting(

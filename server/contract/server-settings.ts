@@ -6,6 +6,8 @@
 import * as v from "valibot";
 import { formatRange, parseRange, type PortRange } from "./ports.ts";
 import { parseWith } from "./parse.ts";
+import type { AccountLimits } from "./limits.ts";
+import { serverWideEntries } from "./server-wide.ts";
 import { CONTROL_TLS_POLICIES, DATA_TLS_POLICIES, type Settings } from "./settings.ts";
 import { accountSchema, siteSchema, type Account } from "./sites.ts";
 import { planIdleTimeouts, planKeepalive } from "./timeouts.ts";
@@ -83,6 +85,7 @@ export const serverSettingsSchema = v.strictObject({
     v.string(),
     v.description("Folder that holds the sites' files, relative to this file."),
   ),
+  ...serverWideEntries,
   sites: v.optional(v.array(siteSchema), [{ name: "default" }]),
   accounts: v.optional(v.array(accountSchema), []),
 });
@@ -122,6 +125,10 @@ export function planServerSettings(settings: Settings, paths: MachinePaths): Ser
     keepalive: planKeepalive(timeouts, settings.keepaliveSeconds || undefined),
     tls: { ...settings.tls, certificateFile: paths.certificateFile },
     dataFolder: paths.dataFolder,
+    limits: settings.limits,
+    logonAttempts: settings.logonAttempts,
+    log: settings.log,
+    authenticationHook: settings.authenticationHook,
     sites: settings.sites.map((site) => ({ ...site })),
     accounts: settings.accounts.map((account) => ({ ...account })),
   };
@@ -153,8 +160,11 @@ export function planProbeAccount(settings: Settings, passwordHash: string): Acco
     permissions: ["read", "write"],
     groups: [],
     disabled: false,
+    limits: NO_ACCOUNT_LIMITS,
   };
 }
+
+const NO_ACCOUNT_LIMITS: AccountLimits = { bandwidth: {}, sessionBandwidth: {} };
 
 /** The probe's folder; the server creates homes that are missing. */
 const PROBE_HOME = "/.gangway-probe";

@@ -9,6 +9,7 @@ import * as v from "valibot";
 import { parseCidr, parseIpv4 } from "./addresses.ts";
 import { setting, wholeNumber } from "./fields.ts";
 import { HIGHEST_PORT, LOWEST_PORT, parseRange, type PortRange } from "./ports.ts";
+import { serverWideEntries } from "./server-wide.ts";
 import { accountSchema, siteSchema } from "./sites.ts";
 import { LONGEST_IDLE_TIMEOUT_MINUTES, SHORTEST_IDLE_TIMEOUT_MINUTES } from "./timeouts.ts";
 
@@ -177,6 +178,7 @@ export const settingsSchema = v.strictObject({
   adminCidrs: setting(v.array(cidr), [], "Addresses that may read health, metrics and status."),
   tls: setting(tlsSchema, {}, "TLS policy per channel."),
   certificate: setting(certificateSchema, {}, "Where the certificate comes from."),
+  ...serverWideEntries,
   sites: setting(v.array(siteSchema), [{ name: "default" }], "Sites of the server."),
   accounts: setting(v.array(accountSchema), [], "Accounts that may log in."),
   probe: setting(probeSchema, {}, "The proof from outside at the end of each deployment."),

@@ -1,5 +1,6 @@
 /** Sites and accounts: what is served, and to whom. The vocabulary follows IIS. */
 import * as v from "valibot";
+import { accountAccessEntries, siteAccessEntries } from "./access.ts";
 import {
   absentOr,
   folderSchema,
@@ -8,6 +9,9 @@ import {
   setting,
   virtualPathSchema,
 } from "./fields.ts";
+import { siteIsolationEntries } from "./isolation.ts";
+import { accountLimitsEntries, siteLimitsEntries } from "./limits.ts";
+import { siteMessagesEntries } from "./messages.ts";
 
 /** Rights in the fine, from which the coarse `read` and `write` of IIS are made. */
 export const RIGHTS = [
@@ -34,6 +38,10 @@ const permissionSchema = v.picklist([...(["read", "write"] as const), ...RIGHTS]
 export const siteSchema = v.strictObject({
   name: required(nameSchema, "Name of the site in logs and status."),
   root: setting(folderSchema, "", "Folder of the site below the data folder of the machine."),
+  ...siteAccessEntries,
+  ...siteIsolationEntries,
+  ...siteLimitsEntries,
+  ...siteMessagesEntries,
 });
 export type Site = v.InferOutput<typeof siteSchema>;
 
@@ -58,12 +66,9 @@ export const accountSchema = v.strictObject({
     ["read", "write"],
     "read and write, or single rights.",
   ),
-  groups: setting(v.array(nameSchema), [], "Groups of the account, for authorization rules."),
   disabled: setting(v.boolean(), false, "The account cannot log in."),
-  expires: absentOr(
-    v.pipe(v.string(), v.isoDate("is not a date; write YYYY-MM-DD")),
-    "Last day on which the account can log in, in UTC.",
-  ),
+  ...accountAccessEntries,
+  ...accountLimitsEntries,
 });
 export type Account = v.InferOutput<typeof accountSchema>;
 
