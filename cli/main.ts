@@ -93,8 +93,27 @@ function report(error: unknown): number {
   return exitCode;
 }
 
+/** The whole program with the options of every command, for the reference page. */
+export async function loadEveryCommand(): Promise<Command> {
+  const program = await describeProgram();
+  for (const { load } of COMMANDS.values()) (await load()).register(program);
+  return program;
+}
+
 async function buildProgram(args: readonly string[]): Promise<Command> {
-  const program = new Command("gangway")
+  const program = await describeProgram();
+  const asked = askedCommand(args);
+  for (const [name, { summary, load }] of COMMANDS) {
+    if (name === asked) (await load()).register(program);
+    else program.command(name).description(summary);
+  }
+  if (args.length === 0) program.help();
+  if (asked !== undefined && !COMMANDS.has(asked)) refuseUnknown(program, asked);
+  return program;
+}
+
+async function describeProgram(): Promise<Command> {
+  return new Command("gangway")
     .description("Passive FTP and FTPS on Azure, declared once.")
     .version(await readVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show help")
@@ -105,14 +124,6 @@ async function buildProgram(args: readonly string[]): Promise<Command> {
       "after",
       "\nExit codes: 0 ok, 1 something was found wrong, 2 the command line was not understood.",
     );
-  const asked = askedCommand(args);
-  for (const [name, { summary, load }] of COMMANDS) {
-    if (name === asked) (await load()).register(program);
-    else program.command(name).description(summary);
-  }
-  if (args.length === 0) program.help();
-  if (asked !== undefined && !COMMANDS.has(asked)) refuseUnknown(program, asked);
-  return program;
 }
 
 /** The command that the line names: its first word, or the second after `help`. */

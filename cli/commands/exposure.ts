@@ -6,7 +6,7 @@ import { UsageError } from "../errors.ts";
 
 interface Options {
   readonly stack: string;
-  readonly set: readonly string[];
+  readonly set?: readonly string[];
   readonly compare?: string;
   readonly json?: boolean;
 }
@@ -22,18 +22,17 @@ export function register(program: Command): void {
       "--set <name=value...>",
       "setting on top of the stack's file, for example passivePorts=50000-50199 or tls.dataPolicy=require",
       collect,
-      [],
     )
     .option("--compare <file>", "print only what differs from a table that --json has written")
     .option("--json", "print JSON: one object per layer")
     .action(run);
 }
 
-function collect(value: string, previous: readonly string[]): readonly string[] {
+function collect(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];
 }
 
-async function run({ stack, set, compare, json }: Options): Promise<void> {
+async function run({ stack, set = [], compare, json }: Options): Promise<void> {
   const earlier = compare === undefined ? undefined : await readTable(compare);
   const { evaluateExposure, PROJECT_FOLDER } = await import("../exposure/evaluate.ts");
   const rows = await evaluateExposure({
