@@ -102,6 +102,11 @@ export async function closeNetwork(folder: string): Promise<void> {
 
 /** The start of a command line that runs the rest of it in a place of the lab. */
 export function enterPlace(folder: string, place: Place): CommandLine {
+  return enter(holderOf(folder, place));
+}
+
+/** The process that holds a place's namespace. */
+export function holderOf(folder: string, place: Place): number {
   const role = roleOf(place);
   const holder = findProcess(folder, role);
   if (holder === undefined) {
@@ -110,7 +115,7 @@ export function enterPlace(folder: string, place: Place): CommandLine {
       "Start it with npm start, or with gangway lab pulumi up.",
     );
   }
-  return enter(holder);
+  return holder;
 }
 
 /** Makes a machine's namespace, joined to the edge; does nothing when it is there. */
