@@ -29,11 +29,14 @@ function explained<T>(create: () => T): T {
   }
 }
 
+/** Pulumi warns of outputs that are undefined; what a stack does not have is null. */
+const orNull = (output: pulumi.Output<string | undefined>) => output.apply((text) => text ?? null);
+
 export const publicAddress = server.publicAddress;
-export const fqdn = server.fqdn;
+export const fqdn = orNull(server.fqdn);
 export const explicitTlsUrl = server.explicitTlsUrl;
-export const implicitTlsUrl = server.implicitTlsUrl;
-export const certificateFingerprint = server.certificateFingerprint;
+export const implicitTlsUrl = orNull(server.implicitTlsUrl);
+export const certificateFingerprint = orNull(server.certificateFingerprint);
 export const passivePorts = server.passivePorts;
 export const bundleSha256 = server.bundleSha256;
 export const runtimeSha256 = server.runtimeSha256;
