@@ -142,8 +142,11 @@ export class RunningTransfer implements TransferStatus {
   }
 }
 
-/** Turns of the event loop in which what has already arrived is seen. */
-const TURNS = 3;
+/**
+ * Turns of the event loop in which what has already arrived is seen, with some to spare: a TLS
+ * socket takes four until it has read.
+ */
+const TURNS = 8;
 
 /** Whether a promise settles without waiting for anybody else. Does not reject. */
 async function settlesSoon(promise: Promise<unknown>): Promise<boolean> {

@@ -3,7 +3,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ServerSettingsFile } from "#contract";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -95,6 +95,38 @@ describe("explicit TLS", () => {
     expect((await client.reply()).code).toBe(226);
     expect(listing).toContain("shown\r\n");
   });
+
+  it.each(["before", "after"])(
+    "stores an empty file from a client that begins the handshake %s STOR and leaves at once",
+    async (moment) => {
+      await using client = await open();
+      await client.expect("AUTH TLS", 234);
+      await client.secure();
+      await client.expect("USER alice", 331);
+      await client.expect("PASS secret", 230);
+      await client.expect("PBSZ 0", 200);
+      await client.expect("PROT P", 200);
+      const plain = await client.openData();
+      const begin = (): TLSSocket => {
+        const data = connectTls({ socket: plain, rejectUnauthorized: false });
+        return data.on("error", () => undefined);
+      };
+      const early = moment === "before" ? begin() : undefined;
+      // The ClientHello leaves in a later turn than a command that is sent now.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await client.expect(`STOR empty-${moment}`, 150);
+      if (early === undefined) {
+        const late = begin();
+        await once(late, "secureConnect");
+        late.end();
+      } else {
+        // As soon as the 150 is read: a server that waits for it loses the rest of the handshake.
+        early.end();
+      }
+      expect((await client.reply()).code).toBe(226);
+      expect((await stat(join(server.dataFolder, `empty-${moment}`))).size).toBe(0);
+    },
+  );
 
   it("answers 522 when the client does not speak TLS on a private data connection", async () => {
     await using client = await open();
