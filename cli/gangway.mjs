@@ -4,10 +4,12 @@
 // sources are TypeScript with `await using`, which Node runs as they are from version 24 on, and
 // the locked install brings such a Node along as node_modules/.bin/node.
 import { spawn, spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const OLDEST_MAJOR = 24;
-const root = join(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "..");
+const launcher = fileURLToPath(import.meta.url);
+const root = dirname(dirname(launcher));
 const majorOf = (/** @type {string} */ version) => Number(/^v?(\d+)\./.exec(version)?.[1] ?? 0);
 
 if (majorOf(process.version) >= OLDEST_MAJOR) {
@@ -38,7 +40,7 @@ async function runHere() {
 
 /** @param {string} node */
 function runWith(node) {
-  const child = spawn(node, [import.meta.filename, ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawn(node, [launcher, ...process.argv.slice(2)], { stdio: "inherit" });
   // A terminal sends Ctrl-C to both processes by itself; everything else reaches only this one.
   process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
   process.on("SIGTERM", () => child.kill("SIGTERM"));

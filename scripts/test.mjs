@@ -76,7 +76,7 @@ async function runTests() {
     return { passed: 0, failed: 1 };
   }
   const { passed, skipped } = summary;
-  if (skipped.length > 0) announceSkipped(skipped);
+  if (skipped.length > 0) await announceSkipped(skipped);
   const notRun = allRequired ? skipped.length : 0;
   // vitest also fails for reasons that belong to no test.
   const failed = Math.max(summary.failed, exitCode === 0 ? 0 : 1) + notRun;
@@ -95,7 +95,7 @@ function readSummary() {
 }
 
 /** @param {readonly string[]} skipped */
-function announceSkipped(skipped) {
+async function announceSkipped(skipped) {
   console.log(
     allRequired
       ? `failed: ${skipped.length} tests did not run, and all are required:`
@@ -105,4 +105,10 @@ function announceSkipped(skipped) {
   if (skipped.length > MOST_SKIPPED_SHOWN) {
     console.log(`  … and ${skipped.length - MOST_SKIPPED_SHOWN} more`);
   }
+  const { networkAbility } = await import("../lab/levels.ts");
+  const ability = await networkAbility();
+  if (ability.kind === "lacksPrograms") {
+    console.log(`  The lab's level network needs ${ability.packages.join(", ")}.`);
+  }
+  if (ability.kind === "unable") console.log(`  The lab's level network: ${ability.reason}.`);
 }

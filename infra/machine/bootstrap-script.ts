@@ -78,7 +78,7 @@ if [ ! -d "$release" ]; then
   tar -C "$work/release" -xf "$work/server"
   # The runtime is large and changes rarely: the previous release's is linked when it is the same.
   if [ "$(cat ${layout.current}/runtime.sha256 2>/dev/null)" = "$runtimeSha256" ]; then
-    cp -al ${layout.current}/$(dirname ${BUNDLE_LAYOUT.node}) "$work/release/"
+    cp -al "${layout.current}/$(dirname ${BUNDLE_LAYOUT.node})" "$work/release/"
   else
     fetch_blob "$runtimeUrl" "$runtimeSha256" "$work/runtime"
     tar -C "$work/release" -xf "$work/runtime"
