@@ -24,7 +24,7 @@ export function renderGuestFirewall(access: readonly AccessRule[]): string {
     "    ct state established,related accept",
     "    ct state invalid drop",
     '    iifname "lo" accept',
-    "    meta l4proto { icmp, ipv6-icmp } accept",
+    "    meta l4proto { icmp, icmpv6 } accept",
     `    ip saddr ${AZURE_PLATFORM_ADDRESS} udp sport 67 udp dport 68 accept comment "AllowDhcp"`,
     ...rules("inbound"),
     "  }",
