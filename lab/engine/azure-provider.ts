@@ -56,10 +56,15 @@ export function openAzureProvider(cloud: Cloud, config: () => ProviderConfig): P
       return reporting(() => cloud.update(declarationOf(request)));
     },
     delete: ({ id }) => cloud.delete(id),
-    read: async ({ id }) => {
+    read: async ({ id, oldInputs }) => {
       const resource = cloud.read(id);
       if (resource === undefined) return undefined;
-      return { ...stateOf(resource), inputs: resource.inputs };
+      const drawn = oldInputs?.[RANDOMLY_NAMED];
+      const inputs = {
+        ...resource.inputs,
+        ...(drawn === undefined ? {} : { [RANDOMLY_NAMED]: drawn }),
+      };
+      return { ...stateOf(resource), inputs, secretInputs: resource.secrets };
     },
     invoke: async (token, args) => ({
       outputs: callFunction(token, args, cloud.state),

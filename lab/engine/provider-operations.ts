@@ -73,6 +73,19 @@ export interface DeleteRequest {
   readonly outputs: Properties;
 }
 
+export interface ReadRequest {
+  readonly id: string;
+  readonly type: string;
+  /** Inputs that the engine knows; absent when it sees the resource for the first time. */
+  readonly oldInputs?: Properties;
+}
+
+/** A resource as it is, with the inputs that lead there. */
+export interface ReadState extends ResourceState {
+  readonly inputs: Properties;
+  readonly secretInputs: readonly string[];
+}
+
 export interface InvokeResult {
   readonly outputs: Properties;
   readonly secrets: readonly string[];
@@ -100,9 +113,6 @@ export interface ProviderOperations {
   readonly update: (request: UpdateRequest) => Promise<ResourceState>;
   readonly delete: (request: DeleteRequest) => Promise<void>;
   /** A resource as it is; undefined when it is gone. */
-  readonly read: (request: {
-    readonly id: string;
-    readonly type: string;
-  }) => Promise<(ResourceState & { readonly inputs: Properties }) | undefined>;
+  readonly read: (request: ReadRequest) => Promise<ReadState | undefined>;
   readonly invoke: (token: string, args: Properties) => Promise<InvokeResult>;
 }

@@ -229,12 +229,14 @@ async function updated(operations: ProviderOperations, request: UpdateMessage): 
 }
 
 async function found(operations: ProviderOperations, request: ReadRequest): Promise<unknown> {
-  const state = await operations.read({ id: request.getId(), type: typeOf(request.getUrn()) });
+  const oldInputs = decodeHere(request.getInputs()).properties;
+  const type = typeOf(request.getUrn());
+  const state = await operations.read({ id: request.getId(), type, oldInputs });
   const response = new messages.ReadResponse();
   if (state === undefined) return response;
   response.setId(state.id);
   response.setProperties(outputsOf(state));
-  response.setInputs(structOf(encodeProperties(state.inputs)));
+  response.setInputs(structOf(encodeProperties(state.inputs, state.secretInputs)));
   return response;
 }
 
