@@ -56,7 +56,7 @@ export async function receiveChunks(
       });
       wake = undefined;
       await flush();
-      await transferQuantum.ready();
+      if (!ended) await transferQuantum.ready();
     }
     await flush();
     const held = converter?.end();

@@ -67,12 +67,12 @@ export async function receiveInPlace(
     wake?.();
   });
   reader.onDue = () => wake?.();
+  reader.onBytes = (count) => flow.count(count);
   const write = async (): Promise<void> => {
     using filled = reader.takeFilled();
     if (filled.bytes.length === 0) return;
     const writing = sink([filled.bytes]);
     if (writing !== undefined) await flow.ours(writing);
-    flow.count(filled.bytes.length);
     transferQuantum.spend(filled.bytes.length);
   };
   try {
@@ -82,7 +82,7 @@ export async function receiveInPlace(
         socket.resume();
       });
       await write();
-      await transferQuantum.ready();
+      if (!ended) await transferQuantum.ready();
     }
   } catch (error) {
     // What came before the connection broke is worth keeping: the client may resume.
@@ -97,6 +97,8 @@ export async function receiveInPlace(
 class InPlaceReader implements Disposable {
   /** Called when the buffer is to be taken; reading has paused then. */
   onDue: (() => void) | undefined;
+  /** Called with what each read brought. */
+  onBytes: ((count: number) => void) | undefined;
   #pool = smallBuffers;
   #buffer = smallBuffers.take();
   #filled = 0;
@@ -112,6 +114,7 @@ class InPlaceReader implements Disposable {
     const nowMs = performance.now();
     if (this.#filled === 0) this.#sinceMs = nowMs;
     this.#filled += count;
+    this.onBytes?.(count);
     const isSlow = nowMs - this.#sinceMs > LONGEST_FILL_MS;
     if (this.#buffer.length - this.#filled >= LEAST_ROOM_BYTES && !isSlow) return true;
     this.#due = this.#replace(isSlow ? smallBuffers : largeBuffers);

@@ -37,13 +37,15 @@ export async function sendFile(
     const source = openSource(handle, options.pace);
     const converter = options.ascii === true ? toWire() : undefined;
     let position = options.offset ?? 0;
-    for (;;) {
-      await transferQuantum.ready();
+    for (let ended = false; !ended;) {
+      // The first chunk waits for nobody: a small file does not queue behind large ones.
+      if (sender.flow.bytes > 0) await transferQuantum.ready();
       sender.flow.throwIfFailed();
       const wanted = Math.min(buffer.length, options.rateLimiter?.chunkBytes() ?? buffer.length);
       const reading = source(buffer.subarray(0, wanted), position);
       const count = typeof reading === "number" ? reading : await sender.flow.ours(reading);
-      if (count === 0) break;
+      // A local file gives less than was asked for only at its end.
+      ended = count === 0 || (count < wanted && handle.fileDescriptor !== undefined);
       position += count;
       transferQuantum.spend(count);
       const chunk = buffer.subarray(0, count);
@@ -78,7 +80,7 @@ export async function sendChunks(
     const iterator = chunks[Symbol.asyncIterator]();
     try {
       for (;;) {
-        await transferQuantum.ready();
+        if (sender.flow.bytes > 0) await transferQuantum.ready();
         sender.flow.throwIfFailed();
         const next = await sender.flow.ours(iterator.next());
         if (next.done === true) break;

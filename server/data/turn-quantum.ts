@@ -50,5 +50,5 @@ export class TurnQuantum {
 /** Bytes that a transfer moves at once. */
 export const CHUNK_BYTES = 256 * 1024;
 
-/** About half a millisecond of work: what another session's command waits for at most. */
-export const transferQuantum = new TurnQuantum(4 * CHUNK_BYTES, CHUNK_BYTES);
+/** About a quarter of a millisecond of work: what another session's command waits for at most. */
+export const transferQuantum = new TurnQuantum(2 * CHUNK_BYTES, CHUNK_BYTES);

@@ -36,7 +36,10 @@ async function hangingDownload(client: WireClient): Promise<Socket> {
   const data = await client.openData();
   data.pause();
   data.on("error", () => undefined);
+  const begun = once(data, "readable");
   expect((await client.command("RETR big")).code).toBe(150);
+  // Until the server has taken the connection, a reset would leave it without a peer.
+  await begun;
   return data;
 }
 

@@ -2,7 +2,11 @@ import { afterAll, afterEach } from "vitest";
 import { connect as connectTls } from "node:tls";
 import type { Socket } from "node:net";
 import { DiskPace } from "../../../server/data/disk-pace.ts";
-import { openTlsContexts, type TlsContexts } from "../../../server/tls/contexts.ts";
+import {
+  openTlsContexts,
+  type TlsChannel,
+  type TlsContexts,
+} from "../../../server/tls/contexts.ts";
 import { secureServerSocket } from "../../../server/tls/secure-socket.ts";
 import { describeTransfers } from "../../conformance/transfers.ts";
 import { makeTestCertificate } from "../../support/certificate.ts";
@@ -50,27 +54,27 @@ async function plain(): Promise<{ client: Socket; server: Socket }> {
   return { client, server: accepted };
 }
 
-let contexts: Promise<TlsContexts> | undefined;
+const certificate = makeTestCertificate();
+const openContexts = async (ticketGuard: "keyCallback" | "heldOutput"): Promise<TlsContexts> =>
+  openTlsContexts({ pem: (await certificate).pem, minVersion: "TLSv1.2", ticketGuard });
+const guarded = openContexts("keyCallback");
+const held = openContexts("heldOutput");
 
-function tls(
-  channel: "upload" | "download",
-  maxVersion: "TLSv1.2" | "TLSv1.3",
-  ticketGuard: "keyCallback" | "heldOutput" = "keyCallback",
-) {
+function tls(channel: Promise<TlsChannel>, maxVersion: "TLSv1.2" | "TLSv1.3") {
   return async (): Promise<{ client: Socket; server: Socket }> => {
-    contexts ??= makeTestCertificate().then(({ pem }) =>
-      openTlsContexts({ pem, minVersion: "TLSv1.2", ticketGuard }),
-    );
     const { client: raw, accepted } = await connectPair();
     const client = connectTls({ socket: raw, rejectUnauthorized: false, maxVersion });
     client.on("error", () => undefined);
-    const server = await secureServerSocket(accepted, (await contexts)[channel], {
+    const server = await secureServerSocket(accepted, await channel, {
       signal: new AbortController().signal,
     });
     sockets.push(client, server);
     return { client, server };
   };
 }
+
+const upload = guarded.then((contexts) => contexts.upload);
+const download = guarded.then((contexts) => contexts.download);
 
 describeTransfers("plain, disk", { connect: plain, ...onDisk });
 describeTransfers("plain, slow disk", {
@@ -85,14 +89,22 @@ describeTransfers("plain, disk, chunks", {
   receive: { inPlace: false },
 });
 describeTransfers("plain, any storage", { connect: plain, ...anywhere });
-describeTransfers("TLS 1.3, disk", { connect: tls("upload", "TLSv1.3"), ...onDisk });
+describeTransfers("TLS 1.3, disk", { connect: tls(upload, "TLSv1.3"), ...onDisk });
 describeTransfers("TLS 1.3 download channel, any storage", {
-  connect: tls("download", "TLSv1.3"),
+  connect: tls(download, "TLSv1.3"),
   ...anywhere,
 });
 describeTransfers("TLS 1.2, slow disk", {
-  connect: tls("upload", "TLSv1.2"),
+  connect: tls(upload, "TLSv1.2"),
   ...onDisk,
   send: { pace: slowPace() },
   receive: { pace: slowPace() },
+});
+describeTransfers("TLS 1.3 with held output, disk", {
+  connect: tls(
+    held.then((contexts) => contexts.upload),
+    "TLSv1.3",
+  ),
+  direction: "receiving",
+  ...onDisk,
 });
