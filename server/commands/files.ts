@@ -85,11 +85,11 @@ async function receive(
     kind: "transfer",
     plan: {
       direction: "receive",
-      opening: mode.kind === "unique" ? "Ready to receive." : `Receiving ${nameOf(target)}.`,
+      // The form that RFC 1123 section 4.1.2.9 gives STOU.
+      opening: mode.kind === "unique" ? `FILE: ${handle.name}` : `Receiving ${handle.name}.`,
       path: target,
       target: handle,
       ascii: state.type === "ascii",
-      announceName: mode.kind === "unique",
     },
   };
 }

@@ -1,7 +1,7 @@
 /** From closed kinds of failures to replies: the only place that knows both. */
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { StorageErrorKind } from "../storage/storage.ts";
-import type { TransferFailure, TransferPlan, TransferResult } from "./outcomes.ts";
+import type { TransferFailure, TransferResult } from "./outcomes.ts";
 
 const STORAGE_REPLIES = {
   notFound: reply.fileUnavailable("No such file or folder."),
@@ -43,9 +43,8 @@ function transferFailureReply(failure: TransferFailure): Reply {
 }
 
 /** The last reply of a transfer. */
-export function transferReply(plan: TransferPlan, result: TransferResult): Reply {
-  if (result.kind === "failed") return transferFailureReply(result.failure);
-  return plan.direction === "receive" && plan.announceName && result.storedName !== undefined
-    ? reply.transferComplete(`FILE: ${result.storedName}`)
+export function transferReply(result: TransferResult): Reply {
+  return result.kind === "failed"
+    ? transferFailureReply(result.failure)
     : reply.transferComplete("Transfer complete.");
 }

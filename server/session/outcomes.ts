@@ -20,8 +20,6 @@ export type TransferPlan = {
       readonly direction: "receive";
       readonly target: WriteHandle;
       readonly ascii: boolean;
-      /** The client does not know the name (STOU): say it in the reply 226. */
-      readonly announceName: boolean;
     }
   | { readonly direction: "list"; readonly chunks: AsyncIterable<Uint8Array> }
 );
@@ -51,7 +49,7 @@ export type Outcome =
 
 /** How a transfer ended. */
 export type TransferResult =
-  | { readonly kind: "complete"; readonly bytes: number; readonly storedName?: string }
+  | { readonly kind: "complete"; readonly bytes: number }
   | { readonly kind: "failed"; readonly failure: TransferFailure; readonly bytes: number };
 
 export type TransferFailure =

@@ -266,7 +266,7 @@ export class Session implements ConnectionOwner {
         announce: () => this.#write(reply.opening(plan.opening)),
       })
       .finally(() => (this.#transfer = undefined));
-    this.#write(transferReply(plan, result));
+    this.#write(transferReply(result));
     this.#journal.transferEnded(plan, result, Date.now() - startedMs);
   }
 

@@ -135,8 +135,8 @@ export class RunningTransfer implements TransferStatus {
         return { kind: "complete", bytes: await sendChunks(socket, plan.chunks, common) };
       case "receive": {
         const bytes = await receiveFile(socket, plan.target, { ...common, ascii: plan.ascii });
-        const storedName = await plan.target.commit();
-        return { kind: "complete", bytes, storedName };
+        await plan.target.commit();
+        return { kind: "complete", bytes };
       }
     }
   }

@@ -77,7 +77,7 @@ async function openReplacing(
   const owned = claim.move();
   return new DiskUpload(
     calls,
-    { descriptor, device: dev, startOffset: 0 },
+    { name: place.name, descriptor, device: dev, startOffset: 0 },
     {
       commit: async () => {
         await calls.rename(partial, place.path);
@@ -146,7 +146,7 @@ async function openInPlace(
     const owned = claim.move();
     return new DiskUpload(
       calls,
-      { descriptor, device: dev, startOffset: offset ?? size },
+      { name: place.name, descriptor, device: dev, startOffset: offset ?? size },
       {
         commit: async () => place.name,
         abandon: async () => undefined,
@@ -204,12 +204,14 @@ interface UploadEnd {
 }
 
 interface UploadFile {
+  readonly name: string;
   readonly descriptor: number;
   readonly device: number;
   readonly startOffset: number;
 }
 
 class DiskUpload implements WriteHandle {
+  readonly name: string;
   readonly fileDescriptor: number | undefined;
   readonly startOffset: number;
   readonly #descriptor: number;
@@ -218,7 +220,12 @@ class DiskUpload implements WriteHandle {
   #position: number;
   #state: "open" | "committed" | "closed" = "open";
 
-  constructor(calls: DiskCalls, { descriptor, device, startOffset }: UploadFile, end: UploadEnd) {
+  constructor(
+    calls: DiskCalls,
+    { name, descriptor, device, startOffset }: UploadFile,
+    end: UploadEnd,
+  ) {
+    this.name = name;
     this.#calls = calls;
     this.#descriptor = descriptor;
     this.fileDescriptor = offerDescriptor(descriptor, device);

@@ -79,6 +79,7 @@ export class InMemoryStorage implements Storage {
       folder.children.set(name, { ...file, modifiedMs: Date.now() });
     };
     return {
+      name,
       fileDescriptor: undefined,
       startOffset,
       async write(chunk) {

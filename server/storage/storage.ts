@@ -62,6 +62,8 @@ export interface ReadHandle extends AsyncDisposable {
  * resumes); disposing without `commit` abandons it: a replacing upload leaves no trace.
  */
 export interface WriteHandle extends AsyncDisposable {
+  /** Name that the file has or gets; known at once, so that STOU can announce it. */
+  readonly name: string;
   /** The descriptor of the local file that receives the bytes; undefined elsewhere. */
   readonly fileDescriptor: number | undefined;
   /** Where the first byte written lands: the restart offset, or the size of a file appended to. */

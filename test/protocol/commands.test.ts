@@ -244,7 +244,7 @@ describe("files", () => {
     expect(first.code).toBe(150);
     data.end("theirs");
     const last = await client.reply();
-    const name = /FILE: (\S+)/.exec(`${first.text} ${last.text}`)?.[1] ?? "";
+    const name = /^150 FILE: (\S+)$/.exec(first.text)?.[1] ?? "";
     expect(last.code).toBe(226);
     expect(name).not.toBe("u.txt");
     expect(await readFile(dataPath(name), "utf8")).toBe("theirs");

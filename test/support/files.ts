@@ -39,6 +39,7 @@ export function memorySource(content: Uint8Array): ReadHandle {
 export function memoryTarget(): InspectableTarget {
   const chunks: Buffer[] = [];
   return {
+    name: "target",
     fileDescriptor: undefined,
     startOffset: 0,
     write: (chunk) => {
@@ -68,6 +69,7 @@ export function diskTarget(folder: string, before = Buffer.alloc(0)): Inspectabl
   writeFileSync(file, before);
   const fileDescriptor = openSync(file, "r+");
   return {
+    name: "target",
     fileDescriptor,
     startOffset: before.length,
     write: () => Promise.reject(new Error("the descriptor is the faster way")),

@@ -1,8 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { storageReply, transferReply } from "../../../server/session/failures.ts";
-import type { TransferPlan } from "../../../server/session/outcomes.ts";
-
-const plan = { direction: "list", opening: "", path: "/" } as TransferPlan;
 
 describe("failures", () => {
   it.each([
@@ -29,6 +26,6 @@ describe("failures", () => {
     [{ kind: "storage", error: "notFound" }, 451],
     [{ kind: "storage", error: "unavailable" }, 451],
   ] as const)("transfer: %j is %d", (failure, code) => {
-    expect(transferReply(plan, { kind: "failed", failure, bytes: 0 }).code).toBe(code);
+    expect(transferReply({ kind: "failed", failure, bytes: 0 }).code).toBe(code);
   });
 });
