@@ -19,6 +19,7 @@ const EXIT = { finding: 1, usage: 2 } as const;
 function chooseAdapters(logger: Logger): Adapters {
   return {
     openStorage: (folder) => LocalDisk.open(folder),
+    storages: new Map(),
     openAuthenticator: ({ accounts }) => new SettingsAuthenticator(accounts),
     openPassivePorts: ({ passive, listen }) =>
       new SharedPassivePorts({

@@ -1,12 +1,21 @@
 /** Logging in and out: USER, PASS, ACCT, REIN, QUIT. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Account } from "#contract";
+import type { Home } from "../access/isolation.ts";
+import { planPathMapping, type MappedPath } from "../access/path-mapping.ts";
 import type { Authenticator, LoginAttempt, LoginOutcome } from "../auth/authenticator.ts";
 import { parentOf } from "../protocol/paths.ts";
 import { reply } from "../protocol/replies.ts";
 import { checkCredentials } from "../session/gate.ts";
 import type { Outcome } from "../session/outcomes.ts";
-import { createPrincipal, findAccount, findSite, splitUserName } from "../session/principal.ts";
+import {
+  createPrincipal,
+  findAccount,
+  findSite,
+  splitUserName,
+  storageOf,
+} from "../session/principal.ts";
+import type { SiteView } from "../session/view.ts";
 import { INITIAL_STATE, LOGGED_OUT, NO_LOGIN } from "../session/state.ts";
 import { StorageError, type Storage } from "../storage/storage.ts";
 import { anything, nothing, text } from "./arguments.ts";
@@ -71,36 +80,68 @@ async function refuse({ state, view, signal }: CommandContext, reason: string): 
 }
 
 async function enter(
-  { view }: CommandContext,
+  { view, peerAddress }: CommandContext,
   siteName: string,
   account: Account,
 ): Promise<Outcome> {
   const site = findSite(view, siteName) ?? view.sites[0];
-  const homeError = await makeHome(site.storage, account.home);
-  if (homeError !== undefined) {
-    return {
-      kind: "reply",
-      reply: reply.notLoggedIn("The home folder is not available."),
-      next: { login: NO_LOGIN },
-      reason: `home ${account.home}: ${homeError.kind}`,
-    };
-  }
-  const principal = createPrincipal(view, site, account);
+  const outcome = createPrincipal(view, site, account, peerAddress);
+  if (outcome.kind === "refused") return noHome(outcome.reason);
+  const { principal } = outcome;
+  const { home } = principal;
+  const { folder, storagePath } = locateHome(site, home.root);
+  const storage = storageOf(site, folder);
+  const homeError =
+    home.whenMissing === "create"
+      ? await makeHome(storage, storagePath)
+      : await findHome(storage, storagePath);
+  if (homeError !== undefined) return noHome(`home ${home.root}: ${homeError.kind}`);
+  const start = (await findHome(principal.storage, home.start)) === undefined ? home.start : "/";
   return answer(reply.loggedIn("Logged in."), {
     login: { kind: "loggedIn", principal },
+    folder: start,
     failedLogins: 0,
   });
 }
 
-/** Makes sure that a home exists, with all folders on the way. */
-async function makeHome(storage: Storage, home: string): Promise<StorageError | undefined> {
+function noHome(reason: string): Outcome {
+  return {
+    kind: "reply",
+    reply: reply.notLoggedIn("The home folder is not available."),
+    next: { login: NO_LOGIN },
+    reason,
+  };
+}
+
+/** Where a home lies: its path of the site, as somebody sees it who is not confined. */
+function locateHome(site: SiteView, root: string): MappedPath {
+  const { settings } = site;
+  return planPathMapping(settings.root, settings.virtualDirectories, WHOLE_SITE).map(root);
+}
+
+const WHOLE_SITE: Home = {
+  root: "/",
+  confined: false,
+  start: "/",
+  whenMissing: "refuse",
+  globalVirtualDirectories: true,
+};
+
+/** What is wrong with a folder that has to exist. */
+async function findHome(storage: Storage, home: string): Promise<StorageError | undefined> {
   try {
     const entry = await storage.entry(home);
     return entry.kind === "directory" ? undefined : new StorageError("notADirectory");
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    if (error.kind !== "notFound" || home === "/") return error;
+    return error;
   }
+}
+
+/** Makes sure that a home exists, with all folders on the way. */
+async function makeHome(storage: Storage, home: string): Promise<StorageError | undefined> {
+  const fault = await findHome(storage, home);
+  if (fault?.kind !== "notFound" || home === "/") return fault;
   const parentError = await makeHome(storage, parentOf(home));
   if (parentError !== undefined) return parentError;
   try {

@@ -65,7 +65,7 @@ const machineEntry = loggedIn(
   },
   async ({ principal, state }, target = state.folder) => {
     const entry = await principal.storage.entry(target);
-    const permitted = permittedBy(principal.rights);
+    const permitted = permittedBy(principal.storage.rightsAt(target));
     const line = formatFactsLine(entry, state.facts, permitted, target);
     return answer(reply.completed("Listing", ` ${line}`, "End"));
   },

@@ -1,24 +1,11 @@
 /** Files: RETR, STOR, APPE, STOU, DELE, RNFR, RNTO. */
-import type { Right } from "#contract";
 import { joinPath, nameOf } from "../protocol/paths.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { Outcome } from "../session/outcomes.ts";
 import type { SessionState } from "../session/state.ts";
-import { StorageError, type Entry, type Storage, type WriteMode } from "../storage/storage.ts";
+import { StorageError, type WriteMode } from "../storage/storage.ts";
 import { optionalPath, path } from "./arguments.ts";
 import { answer, loggedIn, type Command, type LoggedInContext } from "./command.ts";
-
-const DENIED = reply.fileUnavailable("Permission denied.");
-
-/** The entry at `path`, or undefined when nothing is there. */
-async function findEntry(storage: Storage, target: string): Promise<Entry | undefined> {
-  try {
-    return await storage.entry(target);
-  } catch (error) {
-    if (error instanceof StorageError && error.kind === "notFound") return undefined;
-    throw error;
-  }
-}
 
 function restartOffset({ pending }: SessionState): number {
   return pending.kind === "restart" ? pending.offset : 0;
@@ -59,13 +46,6 @@ const retrieve = loggedIn(
   },
 );
 
-/** Which right an upload needs, by what it meets. */
-function rightToWrite(existing: Entry | undefined, mode: WriteMode): Right {
-  if (mode.kind === "unique" || existing === undefined) return "create";
-  if (mode.kind === "append") return "append";
-  return mode.kind === "resume" && mode.offset === existing.sizeBytes ? "append" : "overwrite";
-}
-
 async function receive(
   { principal, state }: LoggedInContext,
   target: string,
@@ -73,14 +53,7 @@ async function receive(
 ): Promise<Outcome> {
   const refusal = checkRestart(state);
   if (refusal !== undefined) return answer(refusal);
-  const { storage, rights } = principal;
-  const existing = mode.kind === "unique" ? undefined : await findEntry(storage, target);
-  const needed = rightToWrite(existing, mode);
-  // Who may append may do so with REST at the end, too; who may overwrite may do both.
-  if (!rights.has(needed) && !(needed === "append" && rights.has("overwrite"))) {
-    return answer(DENIED);
-  }
-  const handle = await storage.openWrite(target, mode);
+  const handle = await principal.storage.openWrite(target, mode);
   return {
     kind: "transfer",
     plan: {
@@ -134,10 +107,7 @@ const renameTo = loggedIn(
   async ({ principal, state }, to) => {
     if (state.pending.kind !== "rename") return answer(reply.badSequence("Use RNFR first."));
     const { from } = state.pending;
-    const { storage, rights } = principal;
-    const replaces = from !== to && (await findEntry(storage, to)) !== undefined;
-    if (replaces && !rights.has("overwrite")) return answer(DENIED);
-    await storage.rename(from, to);
+    await principal.storage.rename(from, to);
     return answer(reply.completed("Renamed."));
   },
 );

@@ -1,6 +1,6 @@
 /** Listings: LIST, NLST, MLSD over a data connection, STAT over the control connection. */
 import { formatFactsLine, formatUnixLine } from "../protocol/listings.ts";
-import { nameOf, parentOf } from "../protocol/paths.ts";
+import { joinPath, nameOf, parentOf } from "../protocol/paths.ts";
 import { isPattern, matchesPattern, parseListArgument } from "../protocol/patterns.ts";
 import { reply } from "../protocol/replies.ts";
 import type { Outcome } from "../session/outcomes.ts";
@@ -116,10 +116,11 @@ const machineList = loggedIn(
     const entry = await principal.storage.entry(path);
     // RFC 3659 section 7.2.1: 501 when the path is no folder.
     if (entry.kind !== "directory") return answer(reply.syntaxError("Not a folder; use MLST."));
-    const permitted = permittedBy(principal.rights);
-    return listPlan(path, principal.storage.list(path), (each) =>
-      formatFactsLine(each, state.facts, permitted),
-    );
+    const { storage } = principal;
+    return listPlan(path, storage.list(path), (each) => {
+      const permitted = permittedBy(storage.rightsAt(joinPath(path, each.name)));
+      return formatFactsLine(each, state.facts, permitted);
+    });
   },
 );
 

@@ -10,8 +10,9 @@ import { StorageError } from "../storage/storage.ts";
 import { storageReply } from "./failures.ts";
 import { checkGate } from "./gate.ts";
 import type { Outcome } from "./outcomes.ts";
-import { renewPrincipal, type Principal } from "./principal.ts";
+import { findSite, renewPrincipal, type Principal } from "./principal.ts";
 import { NOTHING_PENDING, type SessionState, type StateChange } from "./state.ts";
+import type { SiteView } from "./view.ts";
 
 /** An outcome, and the changes of state that come with any command before those of its own. */
 export interface Dispatched {
@@ -50,23 +51,38 @@ async function run(
 ): Promise<Outcome> {
   const refusal = checkGate(command, context.state, context.view.settings.tls);
   if (refusal !== undefined) return { kind: "reply", reply: refusal };
+  const filtered = siteOf(context).filter.checkCommand(command.verb, argument);
+  if (filtered !== undefined) {
+    return { kind: "reply", reply: reply.notImplemented("Command denied."), reason: filtered.text };
+  }
   const prepared = command.prepare(argument, context.state);
   if (!prepared.ok) return { kind: "reply", reply: prepared.reply };
   try {
     return await prepared.value.run(context, principal);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    return { kind: "reply", reply: storageReply(error.kind), reason: error.kind };
+    return { kind: "reply", reply: storageReply(error.kind), reason: error.reason ?? error.kind };
   }
+}
+
+/** The site that the session belongs to as far as it is known: its request filter applies. */
+function siteOf({ state, view }: CommandContext): SiteView {
+  const name =
+    state.login.kind === "loggedIn"
+      ? state.login.principal.siteName
+      : state.login.kind === "userNamed"
+        ? state.login.siteName
+        : undefined;
+  return (name === undefined ? undefined : findSite(view, name)) ?? view.sites[0];
 }
 
 /** The state with the rights of now, or undefined when the login no longer holds. */
 function renewLogin(
   state: SessionState,
-  { view }: CommandContext,
+  { view, peerAddress }: CommandContext,
 ): { readonly state: SessionState; readonly principal: Principal | undefined } | undefined {
   if (state.login.kind !== "loggedIn") return { state, principal: undefined };
-  const principal = renewPrincipal(state.login.principal, view);
+  const principal = renewPrincipal(state.login.principal, view, peerAddress);
   if (principal === undefined) return undefined;
   return principal === state.login.principal
     ? { state, principal }

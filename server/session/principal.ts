@@ -1,44 +1,82 @@
 /** Who is logged in: an account on a site, with its rights and the storage as it sees it. */
 import { rightsOf, type Account, type Right } from "#contract";
+import { planHome, type Home } from "../access/isolation.ts";
+import { planPathMapping } from "../access/path-mapping.ts";
 import type { Storage } from "../storage/storage.ts";
-import { HomeStorage } from "./home-storage.ts";
+import { SiteStorage } from "./site-storage.ts";
 import type { ServerView, SiteView } from "./view.ts";
 
 export interface Principal {
   readonly account: Account;
   readonly siteName: string;
+  /** What the account's permissions allow at most; rules of the site may allow less at a path. */
   readonly rights: ReadonlySet<Right>;
-  /** The account's home is its `/`. */
-  readonly storage: Storage;
+  readonly home: Home;
+  /** The site as the account sees it; every rule is enforced in it. */
+  readonly storage: SiteStorage;
   /** The view that all of this was derived from. */
   readonly view: ServerView;
 }
 
-export function createPrincipal(view: ServerView, site: SiteView, account: Account): Principal {
+export type PrincipalOutcome =
+  | { readonly kind: "principal"; readonly principal: Principal }
+  /** The reason is for the log; it names the setting. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+export function createPrincipal(
+  view: ServerView,
+  site: SiteView,
+  account: Account,
+  peerAddress: string,
+): PrincipalOutcome {
+  const { root, userIsolation, virtualDirectories } = site.settings;
+  const planned = planHome(userIsolation, account);
+  if (planned.kind === "refused") return planned;
+  const rights = rightsOf(account.permissions);
+  const storage = new SiteStorage({
+    mapping: planPathMapping(root, virtualDirectories, planned.home),
+    authorization: site.authorization,
+    filter: site.filter,
+    // Rules with host names are looked up when the client connects; paths below need addresses only.
+    clients: site.restrictions.forClient(peerAddress, []),
+    subject: { name: account.name, groups: account.groups, anonymous: account.anonymous, rights },
+    peerAddress,
+    storageOf: (folder) => storageOf(site, folder),
+  });
   return {
-    account,
-    siteName: site.name,
-    rights: rightsOf(account.permissions),
-    storage: account.home === "/" ? site.storage : new HomeStorage(site.storage, account.home),
-    view,
+    kind: "principal",
+    principal: { account, siteName: site.name, rights, home: planned.home, storage, view },
   };
+}
+
+/** The storage of a folder that the site's settings name. */
+export function storageOf(site: SiteView, folder: string): Storage {
+  const storage = site.storages.get(folder);
+  if (storage === undefined) throw new Error(`site ${site.name} has no storage for ${folder}`);
+  return storage;
 }
 
 /**
  * The principal under the view in force: the same one while the settings have not changed, a new
  * one with the rights of now when they have, or undefined when the login no longer holds.
  */
-export function renewPrincipal(principal: Principal, view: ServerView): Principal | undefined {
+export function renewPrincipal(
+  principal: Principal,
+  view: ServerView,
+  peerAddress: string,
+): Principal | undefined {
   if (principal.view === view) return principal;
   const { account, siteName } = principal;
   const current = view.accounts.get(account.name);
   const site = findSite(view, siteName);
   const holds =
-    current !== undefined &&
-    !current.disabled &&
-    current.passwordHash === account.passwordHash &&
-    current.home === account.home;
-  return holds && site !== undefined ? createPrincipal(view, site, current) : undefined;
+    current !== undefined && !current.disabled && current.passwordHash === account.passwordHash;
+  if (!holds || site === undefined) return undefined;
+  const renewed = createPrincipal(view, site, current, peerAddress);
+  // Another home would change the meaning of every path that the client knows.
+  return renewed.kind === "principal" && renewed.principal.home.root === principal.home.root
+    ? renewed.principal
+    : undefined;
 }
 
 /** By custom, `ftp` is another name of the anonymous account (RFC 1635). */

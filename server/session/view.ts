@@ -2,19 +2,25 @@
  * Everything that the settings decide, compiled once per load and swapped as a whole. A command
  * reads the view in force once and so never sees a mixture of two.
  */
-import type { Account, ServerSettings } from "#contract";
+import type { Account, ServerSettings, Site } from "#contract";
+import type { Authorization } from "../access/authorization.ts";
+import type { IpRestrictionPlan } from "../access/ip-restrictions.ts";
+import type { RequestFilter } from "../access/request-filter.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
 import type { SessionLimits } from "./limits.ts";
 
-/** A site with its storage. */
+/** A site with its storage and its rules, compiled. */
 export interface SiteView {
-  /** Absolute folder of the site. */
-  readonly folder: string;
   readonly name: string;
-  readonly storage: Storage;
+  readonly settings: Site;
+  /** Storage by folder below the data folder: the site's root and its virtual directories. */
+  readonly storages: ReadonlyMap<string, Storage>;
+  readonly authorization: Authorization;
+  readonly filter: RequestFilter;
+  readonly restrictions: IpRestrictionPlan;
 }
 
 export interface ServerView {

@@ -1,7 +1,10 @@
 /** From settings to a view: opens what changed, keeps what did not. */
 import { isDeepStrictEqual } from "node:util";
 import { resolve } from "node:path";
-import { ContractError, type ServerSettings } from "#contract";
+import { ContractError, type ServerSettings, type Site } from "#contract";
+import { planAuthorization } from "../access/authorization.ts";
+import { planIpRestrictions } from "../access/ip-restrictions.ts";
+import { planRequestFilter } from "../access/request-filter.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
 import { DEFAULT_LIMITS } from "../session/limits.ts";
@@ -13,6 +16,8 @@ import type { TlsContexts } from "../tls/contexts.ts";
 export interface Adapters {
   /** @param folder absolute; created when it is missing. */
   openStorage(folder: string): Promise<Storage>;
+  /** Storages that are open, by absolute folder; two for one folder would not see each other's writers. */
+  readonly storages: Map<string, Promise<Storage>>;
   openAuthenticator(settings: ServerSettings): Authenticator;
   openPassivePorts(settings: ServerSettings): PassivePorts;
   openTls(
@@ -32,7 +37,7 @@ export async function openView(
   previous?: ServerView,
 ): Promise<ServerView> {
   const [first, ...others] = await Promise.all(
-    settings.sites.map((site) => openSite(adapters, settings, site, previous)),
+    settings.sites.map((site) => openSite(settings, site, shareStorages(adapters))),
   );
   if (first === undefined) {
     const fix = "declare at least one, or leave the setting out";
@@ -53,14 +58,35 @@ export async function openView(
 }
 
 async function openSite(
-  adapters: Adapters,
   settings: ServerSettings,
-  { name, root }: ServerSettings["sites"][number],
-  previous: ServerView | undefined,
+  site: Site,
+  storages: SharedStorages,
 ): Promise<SiteView> {
-  const folder = resolve(settings.dataFolder, root);
-  const kept = previous?.sites.find((site) => site.folder === folder);
-  return { name, folder, storage: kept?.storage ?? (await adapters.openStorage(folder)) };
+  const folders = new Set([site.root, ...site.virtualDirectories.map(({ folder }) => folder)]);
+  const opened = await Promise.all(
+    [...folders].map(
+      async (folder) => [folder, await storages(resolve(settings.dataFolder, folder))] as const,
+    ),
+  );
+  return {
+    name: site.name,
+    settings: site,
+    storages: new Map(opened),
+    authorization: planAuthorization(site.authorization),
+    filter: planRequestFilter(site.requestFiltering),
+    restrictions: planIpRestrictions(site.ipRestrictions),
+  };
+}
+
+/** Opens the storage of an absolute folder once, however many sites and views use it. */
+type SharedStorages = (folder: string) => Promise<Storage>;
+
+function shareStorages(adapters: Adapters): SharedStorages {
+  return (folder) => {
+    const opened = adapters.storages.get(folder) ?? adapters.openStorage(folder);
+    adapters.storages.set(folder, opened);
+    return opened;
+  };
 }
 
 async function openTls(

@@ -26,11 +26,14 @@ export type StorageErrorKind =
 /** Thrown by adapters for expected failures. Anything else that they throw is a bug. */
 export class StorageError extends Error {
   readonly kind: StorageErrorKind;
+  /** For the log: the rule or the limit that decided. */
+  readonly reason: string | undefined;
 
-  constructor(kind: StorageErrorKind, options?: ErrorOptions) {
+  constructor(kind: StorageErrorKind, options?: ErrorOptions & { readonly reason?: string }) {
     super(kind, options);
     this.name = "StorageError";
     this.kind = kind;
+    this.reason = options?.reason;
   }
 }
 

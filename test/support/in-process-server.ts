@@ -10,6 +10,7 @@ import type { LogFields, Logger } from "../../server/logging/logger.ts";
 import { DEFAULT_LIMITS, type SessionLimits } from "../../server/session/limits.ts";
 import { FtpServer } from "../../server/session/server.ts";
 import type { ServerView } from "../../server/session/view.ts";
+import { openView } from "../../server/startup/views.ts";
 import type { Storage } from "../../server/storage/storage.ts";
 import { freePorts } from "./server.ts";
 
@@ -45,17 +46,18 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     log: (_level, event, fields) => void records.push({ ...fields, event }),
     with: () => logger,
   };
-  const view: ServerView = {
+  const opened = await openView(
+    {
+      openStorage: options.openStorage,
+      storages: new Map(),
+      openAuthenticator: ({ accounts }) => new SettingsAuthenticator(accounts),
+      openPassivePorts: () =>
+        new SharedPassivePorts({ ranges: [range], addresses: [host], logger }),
+      openTls: () => Promise.reject(new Error("this server has no certificate")),
+    },
     settings,
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
-    sites: [
-      { name: "default", folder: dataFolder, storage: await options.openStorage(dataFolder) },
-    ],
-    accounts: new Map(settings.accounts.map((account) => [account.name, account])),
-    authenticator: new SettingsAuthenticator(settings.accounts),
-    passivePorts: new SharedPassivePorts({ ranges: [range], addresses: [host], logger }),
-    tls: undefined,
-  };
+  );
+  const view: ServerView = { ...opened, limits: { ...DEFAULT_LIMITS, ...options.limits } };
   const server = new FtpServer(view, logger);
   await server.listen();
   return {
