@@ -13,8 +13,8 @@ export const DATA_DISK_DEVICES: readonly string[] = [
   `/dev/disk/azure/scsi1/lun${String(DATA_DISK_LUN)}`,
 ];
 
-/** The first mebibyte of a disk that nobody has written to holds only zeros. */
-const BLANK_BYTES = 1_048_576;
+/** A disk counts as never written to when this much of its beginning holds only zeros. */
+const BLANK_BYTES = 16_777_216;
 const DEVICE_WAIT_SECONDS = 60;
 
 /** Renders the cloud-config document. It must stay as it is for machines that exist. */
