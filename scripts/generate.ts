@@ -6,6 +6,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { format, resolveConfig } from "prettier";
+import { describeCoverage, formatCoverage } from "../lab/cloud/coverage.ts";
 import { regenerateProjectFile } from "../infra/plan/config-block.ts";
 import { renderCommandReference } from "./reference/commands.ts";
 import { renderSettingsReference } from "./reference/settings.ts";
@@ -24,6 +25,7 @@ export const GENERATED: readonly Generated[] = [
   { path: "Pulumi.yaml", render: regenerateProjectFile },
   { path: "docs/reference/settings.md", render: () => renderSettingsReference() },
   { path: "docs/reference/commands.md", render: () => renderCommandReference() },
+  { path: "docs/lab-coverage.md", render: () => formatCoverage(describeCoverage()) },
 ];
 
 /** What a generated file holds, and what it should. */

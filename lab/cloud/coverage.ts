@@ -94,7 +94,7 @@ export function formatCoverage(coverage: Coverage): string {
   return [
     "# What the lab simulates",
     "",
-    "Generated from `lab/cloud`; a test fails when the two differ.",
+    "Generated from `lab/cloud` by `npm run generate`; a test fails when the two differ.",
     "",
     "Everything that is not listed is refused as `NotSimulated`, with the type and the property: the lab",
     "does not guess. A property without a remark has an effect in the lab, or is checked as Azure checks",

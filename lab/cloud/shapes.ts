@@ -49,8 +49,6 @@ export const object = (properties: ObjectShape): PropertyShape =>
   property({ kind: "object", properties });
 export const objects = (properties: ObjectShape): PropertyShape =>
   property({ kind: "list", items: { kind: "object", properties } });
-export const references = (): PropertyShape =>
-  property({ kind: "list", items: { kind: "reference" } });
 export const choice = (
   values: readonly string[],
   unsimulated: readonly string[] = [],

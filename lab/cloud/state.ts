@@ -69,8 +69,8 @@ export interface DeletedVault {
 const USER_ASSIGNED_IDENTITY = "azure-native:managedidentity:UserAssignedIdentity";
 
 /** File names inside the lab folder. */
-export const STATE_FILE = "cloud.json";
-export const BLOB_FOLDER = "blobs";
+const STATE_FILE = "cloud.json";
+const BLOB_FOLDER = "blobs";
 
 const OWNER_ONLY = 0o600;
 

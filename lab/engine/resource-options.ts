@@ -16,7 +16,7 @@ export interface ResourceOptions {
 }
 
 /** Splits `a.b[0]["c.d"]` into its steps; `*` stands for every one. */
-export function stepsOf(path: string): readonly string[] {
+function stepsOf(path: string): readonly string[] {
   return [...path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\*|\d+)\]|([^.[\]]+)/g)].map(
     ([, quoted, index, name]) => quoted ?? index ?? name ?? "",
   );

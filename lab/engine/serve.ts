@@ -63,7 +63,7 @@ function decodeHere(struct: Struct | undefined): Decoded {
 }
 
 /** Type token of a resource, from its URN: the last of the types that nest in it. */
-export function typeOf(urn: string): string {
+function typeOf(urn: string): string {
   const types = urn.split("::")[2] ?? "";
   return plainToken(types.slice(types.lastIndexOf("$") + 1));
 }

@@ -11,7 +11,7 @@ import type { CloudState } from "../state.ts";
 import { listAt, textAt, type OptionalProperties, type Properties } from "../values.ts";
 
 /** Block of addresses that the lab's Azure assigns from (RFC 5737). */
-export const PUBLIC_PREFIX = "203.0.113.0/24";
+const PUBLIC_PREFIX = "203.0.113.0/24";
 
 const IDLE_TIMEOUT_MINUTES = { least: 4, most: 30, fallback: 4 };
 

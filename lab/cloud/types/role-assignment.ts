@@ -17,7 +17,7 @@ import { textAt, type OptionalProperties } from "../values.ts";
 const ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment";
 
 /** Azure's roles that the lab knows, by the GUID of their definition. */
-export const ROLES: Readonly<Record<string, string>> = {
+const ROLES: Readonly<Record<string, string>> = {
   "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": "Owner",
   "b24988ac-6180-42a0-ab88-20f7382dd24c": "Contributor",
   "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
@@ -32,7 +32,7 @@ export const ROLES: Readonly<Record<string, string>> = {
 };
 
 /** Name of a role by the id of its definition. */
-export function roleNameOf(definitionId: string): string | undefined {
+function roleNameOf(definitionId: string): string | undefined {
   return ROLES[definitionId.slice(definitionId.lastIndexOf("/") + 1).toLowerCase()];
 }
 

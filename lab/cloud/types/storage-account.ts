@@ -7,7 +7,7 @@ import { choice, flag, map, object, objects, recorded, required, text } from "..
 import { sha256 } from "../state.ts";
 import { textAt, type Properties } from "../values.ts";
 
-export const STORAGE_ACCOUNT = "azure-native:storage:StorageAccount";
+const STORAGE_ACCOUNT = "azure-native:storage:StorageAccount";
 
 const SERVICES = ["blob", "dfs", "file", "queue", "table", "web"];
 

@@ -149,7 +149,7 @@ function refuseShrinking(
 }
 
 /** Subnets that stand in a network now, without the named one. */
-export function siblingsOf(
+function siblingsOf(
   state: CloudState,
   networkId: string,
   except: string,

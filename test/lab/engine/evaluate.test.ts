@@ -11,7 +11,7 @@ import {
   type EvaluationResult,
   type InProcessEvaluation,
 } from "../../../lab/engine/evaluate.ts";
-import { Evaluator } from "../../../lab/engine/evaluator.ts";
+import { evaluateInWorker, Evaluator } from "../../../lab/engine/evaluator.ts";
 
 const projectFolder = fileURLToPath(new URL("../fixtures/small", import.meta.url));
 const SMALL = { projectFolder, stack: "dev" };
@@ -105,7 +105,7 @@ describe("an evaluation", () => {
   });
 
   it("is the same in each process", async () => {
-    const [one, other] = [await evaluator.evaluate(SMALL), await evaluateInProcess(SMALL)];
+    const [one, other] = [await evaluateInWorker(SMALL), await evaluateInProcess(SMALL)];
     const stable = ({ resources }: EvaluationResult) =>
       resources
         .filter(({ type }) => type.startsWith("azure-native:") && !type.endsWith(":Secret"))

@@ -16,7 +16,7 @@ const { value } = fc.letrec<{ value: Value }>((tie) => ({
     fc.constant(UNKNOWN),
     fc.array(tie("value"), { maxLength: 3 }),
     fc.dictionary(fc.stringMatching(/^[a-z]{1,5}$/), tie("value"), { maxKeys: 3 }),
-  ) as fc.Arbitrary<Value>,
+  ),
 }));
 
 describe("wire properties", () => {
