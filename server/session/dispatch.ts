@@ -31,6 +31,11 @@ export async function dispatch(
     return { outcome: { kind: "close", reply: reply.serviceClosing(text) }, change: {} };
   }
   const { state, principal } = renewed;
+  const filtered = siteOf({ ...context, state }).filter.checkCommand(parsed.verb, parsed.argument);
+  if (filtered !== undefined) {
+    const denied = reply.notImplemented("Command denied.");
+    return { outcome: { kind: "reply", reply: denied, reason: filtered.text }, change: {} };
+  }
   const found = findCommand(parsed);
   if (found.kind === "unknown") {
     return {
@@ -51,10 +56,6 @@ async function run(
 ): Promise<Outcome> {
   const refusal = checkGate(command, context.state, context.view.settings.tls);
   if (refusal !== undefined) return { kind: "reply", reply: refusal };
-  const filtered = siteOf(context).filter.checkCommand(command.verb, argument);
-  if (filtered !== undefined) {
-    return { kind: "reply", reply: reply.notImplemented("Command denied."), reason: filtered.text };
-  }
   const prepared = command.prepare(argument, context.state);
   if (!prepared.ok) return { kind: "reply", reply: prepared.reply };
   try {

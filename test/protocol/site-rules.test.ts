@@ -1,0 +1,201 @@
+/** Rules of sites on the wire: authorization, request filter, isolation, virtual directories. */
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { ServerSettingsFile } from "#contract";
+import { hashPassword } from "../../server/auth/password-hash.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { WireClient } from "../support/wire-client.ts";
+
+type Site = NonNullable<ServerSettingsFile["sites"]>[number];
+
+const passwordHash = await hashPassword("secret", { logCost: 4, blockSize: 8, parallelism: 1 });
+
+const ACCOUNTS: ServerSettingsFile["accounts"] = [
+  { name: "user1", passwordHash, groups: ["FTPUsersA"] },
+  { name: "user3", passwordHash, groups: ["FTPUsersB"] },
+  { name: "anonymous", anonymous: true },
+];
+
+/** The rules of the first scenario of the IIS guide. */
+const AUTHORIZATION: Site["authorization"] = [
+  { effect: "allow", groups: ["FTPUsersA", "FTPUsersB"], permissions: ["read", "write"] },
+  { effect: "allow", users: ["?"], permissions: ["read"] },
+  { effect: "deny", path: "/test.txt", users: ["user3"], permissions: ["read", "write"] },
+];
+
+async function start(site: Partial<Site>, files: readonly string[]): Promise<TestServer> {
+  const server = await startServer({
+    settings: { sites: [{ name: "default", ...site }], accounts: ACCOUNTS },
+  });
+  for (const file of files) {
+    const path = join(server.dataFolder, file);
+    mkdirSync(join(path, ".."), { recursive: true });
+    writeFileSync(path, file);
+  }
+  return server;
+}
+
+async function login(server: TestServer, user: string): Promise<WireClient> {
+  const client = await WireClient.open(server.host, server.controlPort);
+  await client.reply();
+  await client.expect(`USER ${user}`, 331);
+  await client.expect("PASS secret", 230);
+  return client;
+}
+
+describe("authorization rules", () => {
+  it("decide per user, group and file, and name the rule in the log", async () => {
+    await using server = await start({ authorization: AUTHORIZATION }, [
+      "test.txt",
+      "computer.txt",
+    ]);
+    await using user1 = await login(server, "user1");
+    await using user3 = await login(server, "user3");
+    await using anonymous = await login(server, "anonymous");
+    await user1.expect("TYPE I", 200);
+    await user3.expect("TYPE I", 200);
+    await anonymous.expect("TYPE I", 200);
+    expect(await user1.code("SIZE test.txt")).toBe(213);
+    expect(await user3.code("SIZE test.txt")).toBe(550);
+    expect(await user3.code("DELE test.txt")).toBe(550);
+    expect(await user3.code("SIZE computer.txt")).toBe(213);
+    expect(await anonymous.code("SIZE test.txt")).toBe(213);
+    expect(await anonymous.code("DELE test.txt")).toBe(550);
+    expect(await anonymous.code("MKD new")).toBe(550);
+    expect(await user1.code("MKD new")).toBe(257);
+    expect(await user3.code("RNFR test.txt")).toBe(550);
+    expect(await user3.code("RNFR computer.txt")).toBe(350);
+    expect(await user3.code("RNTO test.txt")).toBe(550);
+    expect(readdirSync(server.dataFolder).toSorted()).toEqual(["computer.txt", "new", "test.txt"]);
+  });
+
+  it("say in MLST what may be done", async () => {
+    await using server = await start({ authorization: AUTHORIZATION }, [
+      "test.txt",
+      "computer.txt",
+    ]);
+    await using user1 = await login(server, "user1");
+    await using anonymous = await login(server, "anonymous");
+    const permOf = async (client: WireClient): Promise<string | undefined> =>
+      /perm=([a-z]*)/.exec((await client.expect("MLST computer.txt", 250)).text)?.[1];
+    expect(new Set(await permOf(user1))).toEqual(new Set("adfrw"));
+    expect(await permOf(anonymous)).toBe("r");
+  });
+});
+
+describe("the request filter", () => {
+  it("hides segments from listings and from every verb", async () => {
+    await using server = await start({ requestFiltering: { hiddenSegments: ["_private"] } }, [
+      "_private/private.txt",
+      "open.txt",
+    ]);
+    await using client = await login(server, "user1");
+    for (const command of [
+      "CWD _private",
+      "CWD /_PRIVATE",
+      "SIZE _private/private.txt",
+      "MLST _private",
+      "RNFR _private",
+      "MKD _private/x",
+      "DELE _private/private.txt",
+    ]) {
+      expect([command, await client.code(command)]).toEqual([command, 550]);
+    }
+    const { text } = await client.expect("STAT /", 212);
+    expect(text).toContain("open.txt");
+    expect(text).not.toContain("_private");
+  });
+
+  it("refuses commands and extensions", async () => {
+    await using server = await start(
+      {
+        requestFiltering: {
+          commands: { mode: "deny", names: ["SITE", "DELE"] },
+          fileExtensions: { mode: "deny", extensions: [".exe"] },
+        },
+      },
+      ["a.exe", "a.txt"],
+    );
+    await using client = await login(server, "user1");
+    await client.expect("TYPE I", 200);
+    expect(await client.code("DELE a.txt")).toBe(502);
+    expect(await client.code("SITE CHMOD 600 a.txt")).toBe(502);
+    expect(await client.code("SIZE a.exe")).toBe(550);
+    expect(await client.code("SIZE a.txt")).toBe(213);
+    expect(await client.code("RNFR a.txt")).toBe(350);
+    expect(await client.code("RNTO b.EXE")).toBe(550);
+  });
+});
+
+describe("user isolation", () => {
+  it("keeps each account in its own folder", async () => {
+    await using server = await start({ userIsolation: { mode: "userName" } }, [
+      "LocalUser/user1/one.txt",
+      "LocalUser/Public/anonymous.txt",
+      "test.txt",
+    ]);
+    await using user1 = await login(server, "user1");
+    await using user3 = await login(server, "user3");
+    await using anonymous = await login(server, "anonymous");
+    expect((await user1.expect("STAT /", 212)).text).toContain("one.txt");
+    expect((await anonymous.expect("STAT /", 212)).text).toContain("anonymous.txt");
+    expect((await user3.expect("STAT /", 212)).text).not.toContain(".txt");
+    expect(await user1.code("CWD ..")).toBe(250);
+    expect(await user1.code("CWD /LocalUser")).toBe(550);
+    expect(await user1.code("SIZE ../user3/x")).toBe(550);
+  });
+
+  it("refuses who has no folder when homes are not made", async () => {
+    await using server = await start(
+      { userIsolation: { mode: "userName", missingHome: "refuse" } },
+      ["LocalUser/user1/one.txt"],
+    );
+    await using user1 = await login(server, "user1");
+    expect(await user1.code("PWD")).toBe(257);
+    await using user3 = await WireClient.open(server.host, server.controlPort);
+    await user3.reply();
+    await user3.expect("USER user3", 331);
+    expect(await user3.code("PASS secret")).toBe(530);
+    expect(readdirSync(join(server.dataFolder, "LocalUser"))).toEqual(["user1"]);
+  });
+
+  it("starts in the user's folder without confining", async () => {
+    await using server = await start({ userIsolation: { mode: "startInUserFolder" } }, [
+      "user1/one.txt",
+      "test.txt",
+    ]);
+    await using user1 = await login(server, "user1");
+    expect((await user1.expect("PWD", 257)).text).toContain('"/user1"');
+    expect(await user1.code("CWD /")).toBe(250);
+  });
+});
+
+describe("virtual directories", () => {
+  it("appear at their path, lead elsewhere and stay", async () => {
+    await using server = await start(
+      {
+        root: "site",
+        virtualDirectories: [
+          { path: "/shared", folder: "elsewhere" },
+          { path: "/secret", folder: "hidden", hidden: true },
+        ],
+      },
+      ["site/a.txt", "site/shared/covered.txt", "elsewhere/b.txt", "hidden/c.txt"],
+    );
+    await using client = await login(server, "user1");
+    await client.expect("TYPE I", 200);
+    const { text } = await client.expect("STAT /", 212);
+    expect(text).toMatch(/^ d.* shared\r?$/m);
+    expect(text).not.toContain("secret");
+    expect(await client.code("SIZE /shared/b.txt")).toBe(213);
+    expect(await client.code("SIZE /shared/covered.txt")).toBe(550);
+    expect(await client.code("SIZE /secret/c.txt")).toBe(213);
+    expect(await client.code("CWD shared")).toBe(250);
+    expect(await client.code("CWD ..")).toBe(250);
+    expect(await client.code("RMD shared")).toBe(550);
+    expect(await client.code("RNFR a.txt")).toBe(350);
+    expect(await client.code("RNTO shared/a.txt")).toBe(550);
+    expect(readdirSync(join(server.dataFolder, "site")).toSorted()).toEqual(["a.txt", "shared"]);
+  });
+});
