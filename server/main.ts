@@ -1,5 +1,5 @@
 /** Entry of the server's process: arguments, adapters, signals. The only user of `process`. */
-import { formatRange, sliceRange } from "#contract";
+import { ContractError, formatRange, sliceRange } from "#contract";
 import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
 import { SharedPassivePorts } from "./data/shared-passive-ports.ts";
 import { JsonLogger } from "./logging/json-logger.ts";
@@ -18,7 +18,7 @@ const EXIT = { finding: 1, usage: 2 } as const;
 
 function chooseAdapters(logger: Logger): Adapters {
   return {
-    openStorage: (folder) => LocalDisk.open(folder),
+    openStorage: openDisk,
     storages: new Map(),
     openAuthenticator: ({ accounts }) => new SettingsAuthenticator(accounts),
     openPassivePorts: ({ passive, listen }) =>
@@ -31,6 +31,20 @@ function chooseAdapters(logger: Logger): Adapters {
     openTls: ({ certificateFile, keyFile, minVersion }) =>
       openTlsContexts({ certificateFile, keyFile, minVersion }),
   };
+}
+
+/** @throws ContractError when the folder cannot be used. */
+async function openDisk(folder: string): Promise<LocalDisk> {
+  try {
+    return await LocalDisk.open(folder);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown reason";
+    const problem = `cannot be opened or made (${code})`;
+    const fix = "name a folder that the user of the server may write to";
+    const error = new ContractError([{ setting: "dataFolder", value: folder, problem, fix }]);
+    error.cause = cause;
+    throw error;
+  }
 }
 
 async function run(): Promise<void> {

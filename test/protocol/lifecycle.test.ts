@@ -86,6 +86,32 @@ describe("SIGTERM", () => {
 });
 
 describe("start", () => {
+  const refusedWith = (settings: Partial<ServerSettingsFile>): Promise<string> =>
+    startServer({ settings }).then(
+      async (server) => {
+        await server[Symbol.asyncDispose]();
+        return "started";
+      },
+      (error: unknown) => String(error),
+    );
+
+  it("says which folder cannot be used", async () => {
+    const message = await refusedWith({ dataFolder: "/dev/null/data" });
+    expect(message).toContain("dataFolder: /dev/null/data cannot be opened");
+    expect(message).not.toContain("    at ");
+  });
+
+  it("says which port is taken", async () => {
+    await using server = await startServer();
+    const { host: address, controlPort } = server;
+    const message = await refusedWith({ listen: { addresses: [address], controlPort } });
+    expect(message).toContain(`port ${String(controlPort)} of ${address} is in use`);
+  });
+
+  it("says what needs a certificate", async () => {
+    expect(await refusedWith({ tls: { controlPolicy: "require" } })).toContain("certificate");
+  });
+
   it.each([
     [["--nonsense"], "--settings FILE"],
     [[], "--settings is missing"],

@@ -25,6 +25,7 @@ export interface TestServerOptions {
   /** Name → home; `/` by default. */
   readonly homes?: Readonly<Record<string, string>>;
   readonly tlsPolicy?: Pick<NonNullable<ServerSettingsFile["tls"]>, "controlPolicy" | "dataPolicy">;
+  readonly advertisedAddress?: string;
   /** How many passive ports. */
   readonly passivePorts?: number;
   /** Entry to run instead of the sources, such as a bundle. */
@@ -92,7 +93,12 @@ async function tryStart(options: TestServerOptions): Promise<TestServer | string
       controlPort,
       ...(options.tls === true ? { implicitTlsPort } : {}),
     },
-    passive: { ports: formatRange(passivePorts) },
+    passive: {
+      ports: formatRange(passivePorts),
+      ...(options.advertisedAddress === undefined
+        ? {}
+        : { advertisedAddress: options.advertisedAddress }),
+    },
     tls: {
       controlPolicy: "allow",
       ...options.tlsPolicy,
