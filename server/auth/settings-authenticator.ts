@@ -5,6 +5,7 @@ import type { Authenticator, LoginAttempt, LoginOutcome } from "./authenticator.
 import {
   DEFAULT_SCRYPT,
   parseHash,
+  TooManyHashesError,
   verifyPassword,
   type ScryptParameters,
 } from "./password-hash.ts";
@@ -45,7 +46,13 @@ export class SettingsAuthenticator implements Authenticator {
       return obstacle === undefined ? { kind: "accepted", account } : refused(obstacle);
     }
     const hash = account?.passwordHash ?? this.#decoyHash;
-    const right = await this.#verify(hash, password);
+    let right: boolean;
+    try {
+      right = await this.#verify(hash, password);
+    } catch (error) {
+      if (!(error instanceof TooManyHashesError)) throw error;
+      return refused("too many passwords wait to be checked");
+    }
     if (account === undefined || obstacle !== undefined) return refused(obstacle ?? "unknown user");
     return right ? { kind: "accepted", account } : refused("wrong password");
   }

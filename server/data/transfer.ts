@@ -2,11 +2,6 @@
  * Transfers over a data connection. One module per direction; each takes the fast path that its
  * socket and storage handle offer, and a plain one otherwise, with the same bytes and outcomes.
  */
-export {
-  TransferError,
-  type RateLimiter,
-  type TransferErrorKind,
-  type TransferOptions,
-} from "./data-flow.ts";
-export { receiveFile, type ReceiveFileOptions } from "./receive.ts";
-export { sendChunks, sendFile, type SendFileOptions } from "./send.ts";
+export { TransferError } from "./data-flow.ts";
+export { receiveFile } from "./receive.ts";
+export { sendChunks, sendFile } from "./send.ts";
