@@ -26,7 +26,13 @@ import { createDelivery } from "./delivery.ts";
 import { createDeliveryStore } from "./delivery-store.ts";
 import { createMachine } from "./machine.ts";
 import { createNetwork, type StackNetwork } from "./network.ts";
-import { createProbe, describeProbe, hashProbePassword, type ProbeSummary } from "./probe.ts";
+import {
+  createProbe,
+  describeProbe,
+  hashProbePassword,
+  requireProbePassword,
+  type ProbeSummary,
+} from "./probe.ts";
 import type { StackContext } from "./stack-context.ts";
 
 export interface PassiveFtpServerArgs {
@@ -59,7 +65,8 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
 
   constructor(name: string, args: PassiveFtpServerArgs, options?: pulumi.ComponentResourceOptions) {
     super("gangway:index:PassiveFtpServer", name, {}, options);
-    const { settings, stack, location, probePassword } = args;
+    const { settings, stack, location } = args;
+    const probePassword = requireProbePassword(settings, stack, args.probePassword);
     const base = planBase(args.project, stack);
     const tags = planTags(settings, stack);
     const names = planNames(base);
@@ -72,7 +79,7 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
     );
     const resourceGroupName = resourceGroup.name;
     const context: StackContext = {
-      ...{ settings, stack, base, names, tags, location, resourceGroupName },
+      ...{ settings, base, names, tags, location, resourceGroupName },
       parent: this,
     };
     const identity = new UserAssignedIdentity(

@@ -14,6 +14,20 @@ import type { Delivery } from "./delivery.ts";
 import { AUDIBLE, gangway, SILENT } from "./gangway-command.ts";
 import type { StackContext } from "./stack-context.ts";
 
+/**
+ * The password that the probe logs in with. To be asked for before anything is created.
+ *
+ * @throws ContractError when there is none though the probe is on, naming the command that sets it.
+ */
+export function requireProbePassword(
+  settings: Settings,
+  stack: string,
+  password: pulumi.Output<string> | undefined,
+): pulumi.Output<string> | undefined {
+  if (password === undefined && settings.probe.mode !== "off") throw missingProbePassword(stack);
+  return password;
+}
+
 /** Hashes the probe's password once; the salt lives in the (encrypted) state. */
 export function hashProbePassword(
   { parent }: StackContext,
@@ -53,7 +67,7 @@ export interface ProbeParts {
   readonly deployed: pulumi.Output<Deployed>;
   readonly certificate: StackCertificate;
   readonly delivery: Delivery;
-  /** Undefined only where the probe is off. */
+  /** Undefined only where the probe is off (`requireProbePassword`). */
   readonly password: pulumi.Output<string> | undefined;
   readonly runnerPrivateKey: pulumi.Output<string> | undefined;
   /** Everything that the proof is about. */
@@ -63,17 +77,14 @@ export interface ProbeParts {
 /**
  * Runs the probe after each change of what is delivered. Changed environment variables run a
  * command again in place, where changed triggers would replace it.
- *
- * @throws ContractError when it has no password, naming the command that sets one.
  */
-export function createProbe({ settings, stack, parent }: StackContext, parts: ProbeParts): void {
+export function createProbe({ settings, parent }: StackContext, parts: ProbeParts): void {
   const { deployed, certificate, delivery, password, runnerPrivateKey } = parts;
   const { mode, runnerHost, runnerUser } = settings.probe;
-  if (mode === "off") {
+  if (mode === "off" || password === undefined) {
     void pulumi.log.warn(PROBE_IS_OFF, parent);
     return;
   }
-  if (password === undefined) throw missingProbePassword(stack);
   const words = pulumi
     .all([deployed, certificate.fingerprint])
     .apply(([known, sha256]) => planProbeArguments(known, sha256));

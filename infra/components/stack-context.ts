@@ -5,8 +5,6 @@ import type { Names } from "../plan/names.ts";
 
 export interface StackContext {
   readonly settings: Settings;
-  /** Name of the stack, for messages. */
-  readonly stack: string;
   /** Base of all names; names that Azure wants unique in the world grow from it. */
   readonly base: string;
   readonly names: Names;
