@@ -10,7 +10,15 @@ const across = (...patterns) => ({
 });
 
 export default tseslint.config(
-  { ignores: ["node_modules/", "bench/.peers/", ".gangway/", "coverage/", "test/architecture/fixtures/"] },
+  {
+    ignores: [
+      "node_modules/",
+      "bench/.peers/",
+      ".gangway/",
+      "coverage/",
+      "test/architecture/fixtures/",
+    ],
+  },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.base],
