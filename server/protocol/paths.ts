@@ -5,8 +5,8 @@
  */
 
 /** Linux takes no longer path, and no longer name. */
-export const LONGEST_PATH_BYTES = 4096;
-export const LONGEST_NAME_BYTES = 255;
+const LONGEST_PATH_BYTES = 4096;
+const LONGEST_NAME_BYTES = 255;
 
 export type PathFault = "empty" | "controlCharacter" | "tooLong";
 

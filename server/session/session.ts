@@ -143,8 +143,7 @@ export class Session implements ConnectionOwner {
   }
 
   #take(): LineEvent | undefined {
-    if (this.#phase !== "open" || this.#host.draining) return undefined;
-    return this.#queue.take();
+    return this.#phase === "open" && !this.#host.draining ? this.#queue.take() : undefined;
   }
 
   #fail(error: unknown): void {

@@ -56,7 +56,7 @@ export const NO_DATA: DataChannel = { kind: "none" };
 export const NOTHING_PENDING: Pending = { kind: "none" };
 const CLEAR_PROTECTION: Protection = { sized: false, level: "clear" };
 export const PRIVATE_PROTECTION: Protection = { sized: true, level: "private" };
-export const ALL_FACTS: ReadonlySet<Fact> = new Set(FACTS);
+const ALL_FACTS: ReadonlySet<Fact> = new Set(FACTS);
 
 /** A session before its first command, and again after REIN and USER. */
 export const INITIAL_STATE: SessionState = {

@@ -15,7 +15,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-export const USAGE =
+const USAGE =
   "usage: server --settings FILE [--deployment FILE] [--data FOLDER] [--host ADDRESS]";
 
 /** @throws UsageError */
