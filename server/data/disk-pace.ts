@@ -1,7 +1,10 @@
 /** Whether the disk is fast enough to be used on the event loop's own thread. */
 
-/** A synchronous operation that takes longer than this holds up every other session. */
-const SLOW_MS = 8;
+/**
+ * A synchronous operation that takes longer than this holds up every other session. Well above what
+ * a busy processor adds by giving its turn to others.
+ */
+const SLOW_MS = 20;
 const SHORTEST_REST_MS = 1000;
 const LONGEST_REST_MS = 60_000;
 
