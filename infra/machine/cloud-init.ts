@@ -8,7 +8,7 @@
 export const DATA_DISK_LUN = 0;
 
 /** Where Linux shows the disk of a LUN: names of NVMe disks first, then those of SCSI disks. */
-export const DATA_DISK_DEVICES: readonly string[] = [
+const DATA_DISK_DEVICES: readonly string[] = [
   `/dev/disk/azure/data/by-lun/${String(DATA_DISK_LUN)}`,
   `/dev/disk/azure/scsi1/lun${String(DATA_DISK_LUN)}`,
 ];

@@ -26,7 +26,7 @@ const MOST_OPEN_FILES = 65536;
  * The server's unit. It may bind ports below 1024 and write to the data folder; nothing else of the
  * machine is writable for it. (`MemoryDenyWriteExecute` is missing because V8 compiles at run time.)
  */
-export function renderService(layout: MachineLayout): string {
+function renderService(layout: MachineLayout): string {
   const node = `${layout.current}/${BUNDLE_LAYOUT.node}`;
   const server = `${layout.current}/${BUNDLE_LAYOUT.server}`;
   return `# Rendered by Gangway; changes made here are overwritten by the next delivery.

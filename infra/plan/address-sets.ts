@@ -21,12 +21,6 @@ export function minimizeCidrs(cidrs: readonly string[]): readonly string[] {
     .map(formatCidr);
 }
 
-/** True when every block of `inner` lies in some block of `outer`. */
-export function cidrsCover(outer: readonly string[], inner: readonly string[]): boolean {
-  const blocks = outer.map(readCidr);
-  return inner.every((text) => blocks.some((block) => cidrCovers(block, readCidr(text))));
-}
-
 /** The clients of a stack: those declared, or everyone where none are (dev only). */
 export function clientsOf(clientCidrs: readonly string[]): readonly string[] {
   return clientCidrs.length === 0 ? [ANYWHERE] : minimizeCidrs(clientCidrs);

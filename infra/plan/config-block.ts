@@ -22,7 +22,7 @@ interface SchemaShape {
 }
 
 /** Renders the `config:` block, YAML that ends in a line break. */
-export function renderConfigBlock(): string {
+function renderConfigBlock(): string {
   const entries: Readonly<Record<string, SchemaShape>> = settingsSchema.entries;
   const declared = Object.fromEntries(
     Object.entries(entries).map(([name, schema]) => [

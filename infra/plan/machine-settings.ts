@@ -38,7 +38,7 @@ export function planMachineSettings(settings: Settings): MachineSettings {
 }
 
 /** Every port that the server listens on, merged. */
-export function listenedPorts(settings: Settings): readonly PortRange[] {
+function listenedPorts(settings: Settings): readonly PortRange[] {
   const { controlPort, implicitTlsPort, healthProbePort, passivePorts } = settings;
   return mergeRanges([
     singlePort(controlPort),

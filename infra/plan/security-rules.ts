@@ -22,7 +22,7 @@ export interface SecurityRule {
 }
 
 /** Azure's lowest priority (largest number) for a rule of one's own. */
-export const LAST_PRIORITY = 4096;
+const LAST_PRIORITY = 4096;
 
 /** Plans the rules of a security group: one per permission, and an explicit deny-all last. */
 export function planSecurityRules(access: readonly AccessRule[]): SecurityRule[] {

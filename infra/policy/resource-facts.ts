@@ -69,7 +69,7 @@ export function portsLetIn(rules: readonly RuleFacts[]): readonly PortRange[] {
 }
 
 /** The spellings of everyone. */
-export const EVERYONE: ReadonlySet<string> = new Set([
+const EVERYONE: ReadonlySet<string> = new Set([
   "*",
   "0.0.0.0",
   "0.0.0.0/0",
