@@ -16,7 +16,7 @@ interface Preview {
 }
 
 describe.skipIf(!hasPulumi())("the real Pulumi CLI against the lab", () => {
-  it("previews, deploys, changes in place and destroys", { timeout: 120_000 }, async () => {
+  it("previews, deploys, changes in place and destroys", { timeout: 300_000 }, async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), "lab-pulumi-"));
     const lab = { labFolder: folder.path, level: "none", projectFolder };
     const pulumi = async (...args: readonly string[]) => {
@@ -65,7 +65,7 @@ describe.skipIf(!hasPulumi())("the real Pulumi CLI against the lab", () => {
     expect(await readdir(projectFolder)).toEqual(before);
   });
 
-  it("shows Azure's refusals, and exits with a failure", { timeout: 60_000 }, async () => {
+  it("shows Azure's refusals, and exits with a failure", { timeout: 180_000 }, async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), "lab-pulumi-"));
     const lab = { labFolder: folder.path, level: "none", projectFolder };
     await runPulumi(["config", "set", "--path", "openPorts[0]", "70000"], lab, { capture: true });
