@@ -15,8 +15,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-const USAGE =
-  "usage: server --settings FILE [--deployment FILE] [--data FOLDER] [--host ADDRESS]";
+const USAGE = "usage: server --settings FILE [--deployment FILE] [--data FOLDER] [--host ADDRESS]";
 
 /** @throws UsageError */
 export function parseArguments(args: readonly string[]): StartupArguments {
