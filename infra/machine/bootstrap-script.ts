@@ -1,4 +1,5 @@
 /** The script of the Run Command: fetches what the parameters name and starts its delivery. */
+import { dirname } from "node:path/posix";
 import { BUNDLE_LAYOUT } from "#contract";
 import { MACHINE_FILES, STAGED_FILES, type MachineLayout } from "./layout.ts";
 
@@ -41,7 +42,8 @@ if [ -n "$missing" ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends curl nftables tar zstd >/dev/null
 fi
 
-mkdir -p ${layout.releases}
+# The server runs as an account of its own, which has to get at its release.
+install -d -m 0755 ${dirname(layout.releases)} ${layout.releases}
 work=$(mktemp -d ${layout.releases}/.delivery-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 staging=$work/staging
@@ -88,7 +90,6 @@ if [ ! -d "$release" ]; then
   mv "$work/release" "$release"
 fi
 touch "$release"
-chmod 0755 ${layout.releases}
 
 fetch_blob "$settingsUrl" "$settingsSha256" "$staging/${STAGED_FILES.machineSettings}"
 printf '%s' "$deploymentSecret" >"$staging/${STAGED_FILES.deployment}"

@@ -30,7 +30,7 @@ umask 077
 release=$1
 staging=$2
 node=$release/${BUNDLE_LAYOUT.node}
-previous_release=$(readlink -f ${layout.current} || true)
+previous_release=$(readlink -e ${layout.current} || true)
 
 say() { printf 'gangway: %s\\n' "$*"; }
 
