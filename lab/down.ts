@@ -1,6 +1,7 @@
 /** Takes a lab down: servers, namespaces, the simulated cloud and the machines' data. */
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { bootedMachines, removeMachine } from "./booted/boot.ts";
 import { CREDENTIALS_FILE } from "./credentials.ts";
 import { shutDownMachine } from "./machine/machine-host.ts";
 import { closeNetwork } from "./network/namespaces.ts";
@@ -18,9 +19,10 @@ export function hasLeftovers(labFolder: string): boolean {
 /** Stops the servers of all machines and removes the machines' files. */
 export async function takeDownMachines(labFolder: string): Promise<void> {
   const servers = livingRoles(labFolder).filter((role) => role.startsWith(SERVER_PREFIX));
-  await Promise.all(
-    servers.map((role) => shutDownMachine(labFolder, role.slice(SERVER_PREFIX.length))),
-  );
+  await Promise.all([
+    ...servers.map((role) => shutDownMachine(labFolder, role.slice(SERVER_PREFIX.length))),
+    ...bootedMachines(labFolder).map((machine) => removeMachine(labFolder, machine)),
+  ]);
   rmSync(join(labFolder, "machines"), { recursive: true, force: true });
 }
 

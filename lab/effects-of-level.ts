@@ -1,4 +1,5 @@
 /** Which level of the lab stands behind the simulated cloud. */
+import { bootedEffects } from "./booted/booted-machine.ts";
 import { NO_EFFECTS, type CloudEffects, type EffectsOfLevel } from "./cloud/effects.ts";
 import { readLabFile } from "./lab-file.ts";
 import { LabError } from "./lab-error.ts";
@@ -8,11 +9,20 @@ import { processEffects } from "./process/process-effects.ts";
 
 const EFFECTS: Readonly<Record<Level, (labFolder: string) => CloudEffects>> = {
   process: processEffects,
-  network: (labFolder) =>
-    networkEffects(labFolder, {
-      idleTimeoutScale: readLabFile(labFolder)?.idleTimeoutScale ?? 1,
-    }),
+  network: packets,
+  machine: (labFolder) => {
+    const image = readLabFile(labFolder)?.image;
+    if (image === undefined) {
+      throw new LabError(`The lab in ${labFolder} was not started at the level machine.`);
+    }
+    return bootedEffects(labFolder, { network: packets(labFolder), image });
+  },
 };
+
+function packets(labFolder: string): CloudEffects {
+  const idleTimeoutScale = readLabFile(labFolder)?.idleTimeoutScale ?? 1;
+  return networkEffects(labFolder, { idleTimeoutScale });
+}
 
 /** @throws LabError for a level that the lab does not have. */
 export const effectsOfLevel: EffectsOfLevel = async (level, labFolder) => {

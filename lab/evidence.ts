@@ -4,7 +4,9 @@
  * from outside alone, layers that drop packets look the same.
  */
 import { readFile } from "node:fs/promises";
-import { formatRange, parseRange, type PortRange } from "#contract";
+import { formatRange, MACHINE_LAYOUT, parseRange, type PortRange } from "#contract";
+import { findLeader } from "./booted/boot.ts";
+import { enterMachine } from "./booted/run-inside.ts";
 import { CloudStore } from "./cloud/state.ts";
 import { at, textAt, type Value } from "./cloud/values.ts";
 import { LabError } from "./lab-error.ts";
@@ -23,7 +25,7 @@ export interface EvidenceRow {
 }
 
 /**
- * Rows of the first machine, for a client of the lab. Only at the level `network`.
+ * Rows of the first machine, for a client of the lab. Not at the level `process`.
  *
  * @throws LabError when no machine is up.
  */
@@ -36,7 +38,7 @@ export async function readEvidence(labFolder: string): Promise<readonly Evidence
   const [firewall, reserved, settings] = await Promise.all([
     mustRun([...inside, "nft", "--json", "list", "ruleset"]),
     mustRun([...inside, "cat", "/proc/sys/net/ipv4/ip_local_reserved_ports"]),
-    readFile(machineFolder(labFolder, machine.name).settingsFile, "utf8"),
+    readSettings(labFolder, machine.name),
   ]);
   return [
     ...groupRow("subnetNsg", machine, { nicGroup: undefined }),
@@ -45,6 +47,15 @@ export async function readEvidence(labFolder: string): Promise<readonly Evidence
     row("reservedPorts", parseRanges(reserved.trim().split(","))),
     row("server", listenedPorts(JSON.parse(settings) as Value)),
   ];
+}
+
+/** The settings in force: a booted machine has them on a disk of its own. */
+async function readSettings(labFolder: string, machine: string): Promise<string> {
+  const leader = findLeader(labFolder, machine);
+  if (leader === undefined) {
+    return readFile(machineFolder(labFolder, machine).settingsFile, "utf8");
+  }
+  return mustRun([...enterMachine(leader), "cat", MACHINE_LAYOUT.settingsFile]);
 }
 
 /** A layer by itself; none where no group stands. */

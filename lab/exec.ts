@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readLabFile } from "./lab-file.ts";
 import { LabError } from "./lab-error.ts";
+import { hasNetwork } from "./levels.ts";
 import { enterPlace } from "./network/namespaces.ts";
 import { programEnvironment } from "./programs.ts";
 
@@ -17,7 +18,7 @@ export async function runInLab(labFolder: string, command: readonly string[]): P
   if (lab === undefined) {
     throw new LabError(`No lab is up in ${labFolder}.`, "Start one with npm start.");
   }
-  const enter = lab.level === "network" ? enterPlace(labFolder, { kind: "client" }) : [];
+  const enter = hasNetwork(lab.level) ? enterPlace(labFolder, { kind: "client" }) : [];
   return runForeground([...enter, ...command]);
 }
 

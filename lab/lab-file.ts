@@ -12,6 +12,8 @@ export interface LabFile {
   /** Who brought the stack up: `npm start`, which takes it down itself, or the Pulumi CLI. */
   readonly engine: "in-process" | "pulumi";
   readonly overrides: OverridePlan;
+  /** At the level `machine`: folder of the Linux that machines boot. */
+  readonly image?: string;
 }
 
 const fileOf = (folder: string) => join(folder, "lab.json");

@@ -2,9 +2,14 @@
 import { runProgram } from "./programs.ts";
 import type { Privileges } from "./network/namespaces.ts";
 
-/** From the least to the most real. The third, `machine` (a booted Linux), is yet to come. */
-export const LEVELS = ["process", "network"] as const;
+/** From the least to the most real. */
+export const LEVELS = ["process", "network", "machine"] as const;
 export type Level = (typeof LEVELS)[number];
+
+/** Whether packets pass the lab's own network at a level. */
+export function hasNetwork(level: Level): boolean {
+  return level !== "process";
+}
 
 export type NetworkAbility =
   | { readonly kind: "able"; readonly privileges: Privileges }

@@ -79,11 +79,11 @@ export async function endProcess(
   const pid = findProcess(folder, role);
   if (pid === undefined) return false;
   const deadline = performance.now() + graceMilliseconds;
-  signal(pid, graceMilliseconds > 0 ? "SIGTERM" : "SIGKILL");
+  signalProcess(pid, graceMilliseconds > 0 ? "SIGTERM" : "SIGKILL");
   let killed = graceMilliseconds <= 0;
   while (findProcess(folder, role) !== undefined) {
     if (!killed && performance.now() > deadline) {
-      signal(pid, "SIGKILL");
+      signalProcess(pid, "SIGKILL");
       killed = true;
     }
     await sleep(LOOK_AGAIN_MILLISECONDS);
@@ -91,7 +91,8 @@ export async function endProcess(
   return true;
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+/** Sends a signal; a process that is gone already is what was wanted. */
+export function signalProcess(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** `gangway lab pulumi`: the real Pulumi CLI against the lab's cloud, at the lab's level. */
 import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { chooseLevel, type ChosenLevel } from "./choose-level.ts";
+import { chooseLevel, imageOf, type ChosenLevel } from "./choose-level.ts";
 import { CloudStore } from "./cloud/state.ts";
 import { readOrMakeCredentials, type HashPassword } from "./credentials.ts";
 import { effectsOfLevel } from "./effects-of-level.ts";
@@ -9,7 +9,7 @@ import { findOnPath, PulumiNotFound, type PulumiLab } from "./engine/cli.ts";
 import { runForeground } from "./exec.ts";
 import { readLabFile, writeLabFile } from "./lab-file.ts";
 import { LabError } from "./lab-error.ts";
-import type { Level } from "./levels.ts";
+import { hasNetwork, type Level } from "./levels.ts";
 import {
   attachHost,
   closeNetwork,
@@ -69,14 +69,14 @@ export async function runPulumiInLab(options: PulumiOptions): Promise<number> {
     labFolder,
     level,
     projectFolder,
-    ...(foreign ? {} : { stackFile: await prepareStackFile(options, level) }),
+    ...(foreign ? {} : { stackFile: await prepareStackFile(options, chosen) }),
   };
   const inside: InsidePulumi = { args, lab };
   const program = [process.execPath, ENTRY, JSON.stringify(inside)];
   if (!args.some((arg) => CHANGING_COMMANDS.has(arg))) return runForeground(program);
-  if (chosen.level === "network") await openLabNetwork(options, chosen.privileges);
+  if (chosen.level !== "process") await openLabNetwork(options, chosen.privileges);
   await bootMachines(labFolder, level);
-  const enter = level === "network" ? enterPlace(labFolder, { kind: "client" }) : [];
+  const enter = hasNetwork(level) ? enterPlace(labFolder, { kind: "client" }) : [];
   try {
     return await runForeground([...enter, ...program]);
   } finally {
@@ -120,7 +120,8 @@ async function bootMachines(labFolder: string, level: Level): Promise<void> {
   }
 }
 
-async function prepareStackFile(options: PulumiOptions, level: Level): Promise<string> {
+async function prepareStackFile(options: PulumiOptions, chosen: ChosenLevel): Promise<string> {
+  const { level } = chosen;
   const { labFolder, args, hashPassword } = options;
   const credentials = await readOrMakeCredentials(labFolder, hashPassword);
   const isUp = new CloudStore(labFolder).resources().length > 0;
@@ -128,7 +129,13 @@ async function prepareStackFile(options: PulumiOptions, level: Level): Promise<s
   const stack = stackOf(args);
   const copy = await copyStackFile({ ...options, stack, level, credentials, planned });
   const { overrides } = copy;
-  writeLabFile(labFolder, { level, idleTimeoutScale: 1, engine: "pulumi", overrides });
+  writeLabFile(labFolder, {
+    level,
+    idleTimeoutScale: 1,
+    engine: "pulumi",
+    overrides,
+    ...imageOf(chosen),
+  });
   return copy.file;
 }
 

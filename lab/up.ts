@@ -1,13 +1,14 @@
 /** `npm start`: brings a stack up in the lab, has it proven, and stays until told to leave. */
 import { mkdirSync } from "node:fs";
+import { bootedMachines } from "./booted/boot.ts";
 import { CloudStore } from "./cloud/state.ts";
-import { chooseLevel, type ChosenLevel } from "./choose-level.ts";
+import { chooseLevel, imageOf, type ChosenLevel } from "./choose-level.ts";
 import { readOrMakeCredentials, type HashPassword } from "./credentials.ts";
 import { hasLeftovers, takeDown } from "./down.ts";
 import { evaluateInside, type Evaluated } from "./engine-process.ts";
 import { readLabFile, writeLabFile } from "./lab-file.ts";
 import { LabError } from "./lab-error.ts";
-import type { Level } from "./levels.ts";
+import { hasNetwork, type Level } from "./levels.ts";
 import { followStatus, formatStatus } from "./live-status.ts";
 import { attachHost, enterPlace, openNetwork } from "./network/namespaces.ts";
 import { findProcess, LAB_OWNER, livingRoles, recordProcess } from "./processes.ts";
@@ -94,13 +95,14 @@ async function bringUp(options: UpOptions, chosen: ChosenLevel): Promise<void> {
     idleTimeoutScale: options.idleTimeoutScale,
     engine: "in-process",
     overrides: copy.overrides,
+    ...imageOf(chosen),
   });
-  if (chosen.level === "network") await openNetwork(labFolder, chosen.privileges);
+  if (chosen.level !== "process") await openNetwork(labFolder, chosen.privileges);
   const { outputs } = await evaluate(options, level, copy);
   if (options.check || signal.aborted) return;
 
   const attached =
-    chosen.level === "network" && chosen.privileges === "root" && (await attachHost(labFolder));
+    chosen.level !== "process" && chosen.privileges === "root" && (await attachHost(labFolder));
   const direct = level === "process" || attached;
   const address = addressOf(outputs, copy.settings);
   say("\nWhat is open to whom, layer by layer:");
@@ -119,7 +121,9 @@ async function bringUp(options: UpOptions, chosen: ChosenLevel): Promise<void> {
 function describeLevel(chosen: ChosenLevel): string {
   switch (chosen.level) {
     case "network":
-      return `Level network${chosen.privileges === "root" ? "" : " (without root, in a user namespace)"}: packets pass the rules that the stack declares. The next level, machine, is not built yet.`;
+      return `Level network${chosen.privileges === "root" ? "" : " (without root, in a user namespace)"}: packets pass the rules that the stack declares. Not machine: ${chosen.missing}.`;
+    case "machine":
+      return "Level machine: packets pass the rules that the stack declares, to a Linux that boots.";
     case "process":
       return `Level process: the server runs on this computer's loopback. Not network: ${chosen.missing}.`;
   }
@@ -143,7 +147,7 @@ async function evaluate(options: UpOptions, level: Level, copy: StackCopy): Prom
     () =>
       evaluateInside({
         job: { projectFolder, stack, stackFile: copy.file, labFolder, level },
-        enter: level === "network" ? enterPlace(labFolder, { kind: "client" }) : [],
+        enter: hasNetwork(level) ? enterPlace(labFolder, { kind: "client" }) : [],
         onProgress: (what) => (doing = what),
         signal,
       }),
@@ -158,10 +162,10 @@ async function evaluate(options: UpOptions, level: Level, copy: StackCopy): Prom
 /** Shows a short status until the person leaves: one line on a terminal, else a line per change. */
 async function stay(options: UpOptions, level: Level, { settings }: StackCopy): Promise<void> {
   const { labFolder, say, signal } = options;
-  const machine = livingRoles(labFolder).find((role) => role.startsWith("server-"));
-  if (machine === undefined) throw new LabError("The stack brought up no server.");
-  const name = machine.slice("server-".length);
-  const enter = level === "network" ? enterPlace(labFolder, { kind: "machine", name }) : [];
+  const server = livingRoles(labFolder).find((role) => role.startsWith("server-"));
+  const name = server?.slice("server-".length) ?? bootedMachines(labFolder)[0];
+  if (name === undefined) throw new LabError("The stack brought up no server.");
+  const enter = hasNetwork(level) ? enterPlace(labFolder, { kind: "machine", name }) : [];
   let shown = "";
   for await (const status of followStatus({
     enter,

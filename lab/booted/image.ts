@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { LabError } from "../lab-error.ts";
@@ -23,6 +23,7 @@ export const IMAGE_PACKAGES: readonly string[] = [
   "e2fsprogs",
   "iproute2",
   "kmod",
+  "netbase",
   "nftables",
   "openssh-server",
   "openssl",
@@ -70,6 +71,10 @@ rm -rf "$root/usr/sbin/policy-rc.d" "$root"/var/lib/apt/lists/* "$root"/etc/ssh/
 : >"$root/etc/machine-id"
 `;
 
+const DOWNLOAD_RETRIES = 2;
+/** For wget, which debootstrap uses: rather ask again than wait for minutes. */
+const DOWNLOAD_PATIENCE = "timeout = 20\ntries = 3\n";
+
 const UNFINISHED = ".unfinished-";
 
 /** The image's folder when it is there already, without making it. */
@@ -88,15 +93,18 @@ export async function ensureImage(request: ImageRequest): Promise<string> {
   const source = request.source ?? (await readImageSource());
   const image = imageFolder(request, source);
   if (existsSync(image)) return image;
+  const packages = request.packages ?? IMAGE_PACKAGES;
   await mkdir(request.folder, { recursive: true });
   await removeUnfinished(request.folder);
   const draft = join(request.folder, `${UNFINISHED}${String(process.pid)}-${randomUUID()}`);
+  const patience = join(request.folder, ".wgetrc");
+  await writeFile(patience, DOWNLOAD_PATIENCE);
   let doing = "";
   const show = (line: string) => (doing = line.replace(/^[IW]: /, "").slice(0, 60));
   try {
     await withProgress(
       `Making the lab's Linux (${source.suite}), once`,
-      () => makeImage(draft, source, request.packages ?? IMAGE_PACKAGES, show),
+      () => makeImage({ draft, source, patience, packages, show }),
       () => doing,
     );
     await rename(draft, image);
@@ -109,17 +117,34 @@ export async function ensureImage(request: ImageRequest): Promise<string> {
   return image;
 }
 
-async function makeImage(
-  draft: string,
-  { suite, mirror }: ImageSource,
-  packages: readonly string[],
-  show: (line: string) => void,
-): Promise<void> {
+async function makeImage(work: {
+  readonly draft: string;
+  readonly source: ImageSource;
+  readonly packages: readonly string[];
+  /** Configuration of wget. */
+  readonly patience: string;
+  readonly show: (line: string) => void;
+}): Promise<void> {
+  const { draft, packages, show } = work;
+  const { suite, mirror } = work.source;
+  const env = { ...programEnvironment(), LC_ALL: "C", WGETRC: work.patience };
   // Mounts of a build that is killed end with its namespace.
   const apart = ["unshare", "--mount", "--propagation", "private", "--"];
   const base = ["debootstrap", "--variant=minbase", "--include=ca-certificates"];
-  await runShowing([...apart, ...base, suite, draft, mirror], show);
-  await runShowing([...apart, "sh", "-c", COMPLETE, "sh", draft, ...packages], show);
+  await withRetries(() => runShowing([...apart, ...base, suite, draft, mirror], env, show));
+  await runShowing([...apart, "sh", "-c", COMPLETE, "sh", draft, ...packages], env, show);
+}
+
+/** A mirror may fail to answer now and then; debootstrap goes on with what it has. */
+async function withRetries(attempt: () => Promise<void>): Promise<void> {
+  for (let left = DOWNLOAD_RETRIES; ; left -= 1) {
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      if (!(error instanceof LabError) || left === 0) throw error;
+    }
+  }
 }
 
 /** Named by everything that decides what is in it. */
@@ -176,11 +201,15 @@ async function removeUnfinished(folder: string): Promise<void> {
 /** Lines of a failed program that are worth showing. */
 const LAST_LINES = 12;
 
-async function runShowing(command: readonly string[], show: (line: string) => void): Promise<void> {
+async function runShowing(
+  command: readonly string[],
+  env: NodeJS.ProcessEnv,
+  show: (line: string) => void,
+): Promise<void> {
   const [program = "", ...args] = command;
   const child = spawn(program, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...programEnvironment(), LC_ALL: "C" },
+    env,
   });
   const last: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {

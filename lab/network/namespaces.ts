@@ -10,10 +10,16 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import { once } from "node:events";
 import { LabError } from "../lab-error.ts";
-import { endProcess, findProcess, livingRoles, recordProcess } from "../processes.ts";
+import {
+  endProcess,
+  findProcess,
+  livingRoles,
+  recordProcess,
+  signalProcess,
+} from "../processes.ts";
 import { mustRun, programEnvironment, runProgram, type CommandLine } from "../programs.ts";
 import { renderEdgeRules } from "./rules.ts";
 
@@ -96,7 +102,34 @@ export async function closeNetwork(folder: string): Promise<void> {
   );
   // The edge last: without root it holds the user namespace of the others.
   for (const role of roles.toSorted((a, b) => Number(a === EDGE) - Number(b === EDGE))) {
+    const holder = findProcess(folder, role);
+    if (holder !== undefined) killInhabitants(holder);
     await endProcess(folder, role, 0);
+  }
+}
+
+/** Ends what else runs in a namespace, such as clients that wait for an answer: it would stay. */
+function killInhabitants(holder: number): void {
+  const network = networkOf(holder);
+  // Never the namespace that this computer itself lives in, whatever a record says.
+  if (network === undefined || network === networkOf(process.pid) || network === networkOf(1))
+    return;
+  const others = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== holder && pid !== process.pid);
+  for (const pid of others) {
+    if (networkOf(pid) === network) signalProcess(pid, "SIGKILL");
+  }
+}
+
+/** Undefined for processes that ended meanwhile, or belong to somebody else. */
+function networkOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${String(pid)}/ns/net`);
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return undefined;
+    throw error;
   }
 }
 

@@ -9,7 +9,7 @@ import { readOrMakeCredentials, type Credentials } from "../../lab/credentials.t
 import { takeDown } from "../../lab/down.ts";
 import { evaluateInside, type Evaluated } from "../../lab/engine-process.ts";
 import { writeLabFile, readLabFile } from "../../lab/lab-file.ts";
-import { networkAbility, type Level } from "../../lab/levels.ts";
+import { hasNetwork, networkAbility, type Level } from "../../lab/levels.ts";
 import { machineFolder, type MachineFolder } from "../../lab/machine/layout.ts";
 import { logPosition } from "../../lab/machine/server-log.ts";
 import { waitForReload } from "../../lab/machine/server-process.ts";
@@ -57,7 +57,7 @@ export class LabStack implements AsyncDisposable {
     const scratch = await scratchLab();
     const { folder } = scratch;
     try {
-      if (options.level === "network") {
+      if (hasNetwork(options.level)) {
         const ability = await networkAbility();
         if (ability.kind !== "able") throw new Error(JSON.stringify(ability));
         await openNetwork(folder, ability.privileges);
@@ -89,7 +89,7 @@ export class LabStack implements AsyncDisposable {
         labFolder: this.folder,
         level,
       },
-      enter: level === "network" ? enterPlace(this.folder, { kind: "client" }) : [],
+      enter: hasNetwork(level) ? enterPlace(this.folder, { kind: "client" }) : [],
       onProgress: () => undefined,
       signal: new AbortController().signal,
     });
@@ -118,8 +118,9 @@ export class LabStack implements AsyncDisposable {
 
   /** A command line that runs where the clients are. */
   inClient(words: readonly string[]): [string, ...string[]] {
-    const enter =
-      this.#options.level === "network" ? enterPlace(this.folder, { kind: "client" }) : [];
+    const enter = hasNetwork(this.#options.level)
+      ? enterPlace(this.folder, { kind: "client" })
+      : [];
     const [program = "", ...args] = [...enter, ...words];
     return [program, ...args];
   }
