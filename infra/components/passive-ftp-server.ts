@@ -78,10 +78,8 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
       { parent: this },
     );
     const resourceGroupName = resourceGroup.name;
-    const context: StackContext = {
-      ...{ settings, base, names, tags, location, resourceGroupName },
-      parent: this,
-    };
+    const plain = { settings, base, names, tags, location };
+    const context: StackContext = { ...plain, resourceGroupName, parent: this };
     const identity = new UserAssignedIdentity(
       "identity",
       { resourceGroupName, location, tags, resourceName: names.identity },
@@ -97,10 +95,18 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
     const probePasswordHash =
       probePassword === undefined ? undefined : hashProbePassword(context, probePassword);
     const delivery = createDelivery(context, {
-      ...{ machine, identity, store, certificate, deployed, probePasswordHash },
+      machine,
+      identity,
+      store,
+      certificate,
+      deployed,
+      probePasswordHash,
     });
     createProbe(context, {
-      ...{ deployed, certificate, delivery, password: probePassword },
+      deployed,
+      certificate,
+      delivery,
+      password: probePassword,
       runnerPrivateKey: args.runnerPrivateKey,
       dependsOn: network.resources,
     });
