@@ -65,7 +65,7 @@ function parseStatus(line: string): LiveStatus | undefined {
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
 
 /** `12.3 MiB`. */
-export function formatBytes(bytes: number): string {
+function formatBytes(bytes: number): string {
   const step = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
   const value = bytes / 1024 ** step;
   return `${step === 0 ? String(value) : value.toFixed(1)} ${UNITS[step] ?? "B"}`;

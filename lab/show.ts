@@ -5,7 +5,7 @@ import type { Credentials } from "./credentials.ts";
 import type { Override } from "./stack-copy.ts";
 
 /** Pads the columns of a table, the last one excepted. */
-export function formatTable(rows: readonly (readonly string[])[]): string[] {
+function formatTable(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? "").length)),
   );

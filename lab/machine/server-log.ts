@@ -68,7 +68,7 @@ function closing(watcher: ReturnType<typeof watch>) {
 }
 
 /** Undefined for lines that are not of the log: a crash of the runtime, for example. */
-export function parseRecord(line: string): LogRecord | undefined {
+function parseRecord(line: string): LogRecord | undefined {
   try {
     const value: unknown = JSON.parse(line);
     if (typeof value !== "object" || value === null || !("event" in value)) return undefined;

@@ -83,7 +83,7 @@ async function loadRules(inside: CommandLine, rules: string, what: string): Prom
 }
 
 /** sysctl.conf(5): `name = value`, comments after # or ;. */
-export function parseSysctl(text: string): Readonly<Record<string, string>> {
+function parseSysctl(text: string): Readonly<Record<string, string>> {
   const entries = text
     .split("\n")
     .map((line) => line.trim())

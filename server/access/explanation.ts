@@ -4,7 +4,7 @@ import { ALL_USERS, ANONYMOUS_USERS } from "#contract";
 import type { Authorization, Decision, PlacedRule, Principal } from "./authorization.ts";
 
 /** `authorization.3 (deny read to user3 at /test.txt)`. */
-export function formatRule({ rule, index }: PlacedRule): string {
+function formatRule({ rule, index }: PlacedRule): string {
   const subjects = [
     ...rule.users.map((user) =>
       user === ALL_USERS ? "everybody" : user === ANONYMOUS_USERS ? "anonymous" : user,

@@ -6,12 +6,7 @@
  * front. A successful logon forgives nothing: otherwise an attacker with one account of his own
  * could guess at others for ever.
  */
-import {
-  addressBlocksOf,
-  blockContains,
-  parseClientAddress,
-  type LogonAttempts,
-} from "#contract";
+import { addressBlocksOf, blockContains, parseClientAddress, type LogonAttempts } from "#contract";
 import { clientKey } from "./client-key.ts";
 
 /** Milliseconds that never go backwards, such as `performance.now()`. */
@@ -32,7 +27,7 @@ export interface LogonAttemptsTable {
 }
 
 /** Bounds the table's memory: some 10 MB in the worst case. */
-export const MOST_TRACKED_CLIENTS = 20_000;
+const MOST_TRACKED_CLIENTS = 20_000;
 
 const OPEN: LogonStanding = { kind: "open" };
 

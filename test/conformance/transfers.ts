@@ -27,7 +27,12 @@ export function describeTransfers(name: string, path: DataPath): void {
   const send = { signal: never, ...path.send };
   const receive = { signal: never, ...path.receive };
 
-  describe.skipIf(path.direction !== undefined)(`${name}: sending`, () => {
+  const describeSending = (suite: () => void): void => {
+    // A path for uploads only has nothing to send with: there is no test to skip.
+    if (path.direction === undefined) describe(`${name}: sending`, suite);
+  };
+
+  describeSending(() => {
     test.each(SIZES)("%i bytes arrive, then an orderly end", async (size) => {
       const content = randomBytes(size);
       const { client, server } = await path.connect();

