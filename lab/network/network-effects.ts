@@ -82,7 +82,7 @@ async function loadRules(inside: CommandLine, rules: string, what: string): Prom
   if (exitCode !== 0) throw new LabError(`${what} was refused by nftables:\n${error.trim()}`);
 }
 
-/** sysctl.conf(5): `name = value`, comments after # or ;. */
+/** sysctl.conf(5): `name = value`, comments after # or ;, a leading - for names that may lack. */
 function parseSysctl(text: string): Readonly<Record<string, string>> {
   const entries = text
     .split("\n")
@@ -90,7 +90,7 @@ function parseSysctl(text: string): Readonly<Record<string, string>> {
     .filter((line) => line !== "" && !line.startsWith("#") && !line.startsWith(";"))
     .map((line) => {
       const [name = "", ...value] = line.split("=");
-      return [name.trim(), value.join("=").trim()] as const;
+      return [name.trim().replace(/^-/, ""), value.join("=").trim()] as const;
     });
   return Object.fromEntries(entries);
 }
