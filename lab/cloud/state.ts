@@ -47,7 +47,7 @@ export interface CloudState {
   secretValue(uri: string): string | undefined;
   /** Vaults that were deleted and not purged. */
   deletedVaults(): readonly DeletedVault[];
-  /** How often a resource with this id was deleted: a new one is not the same identity. */
+  /** How often an identity or disk with this id was deleted: a new one is not the same. */
   deletions(id: string): number;
 }
 
@@ -56,7 +56,7 @@ interface StateFile {
   readonly resources: readonly CloudResource[];
   /** Vault names that Azure still holds after a delete. */
   readonly deletedVaults: readonly DeletedVault[];
-  /** How often each identity was deleted, by id. */
+  /** How often each identity and disk was deleted, by id. */
   readonly deletedIdentities: Readonly<Record<string, number>>;
 }
 
@@ -66,7 +66,11 @@ export interface DeletedVault {
   readonly location: string;
 }
 
-const USER_ASSIGNED_IDENTITY = "azure-native:managedidentity:UserAssignedIdentity";
+/** Types of which the same declaration, made anew, is another one: other ids, a blank disk. */
+const NEVER_THE_SAME: ReadonlySet<string | undefined> = new Set([
+  "azure-native:managedidentity:UserAssignedIdentity",
+  "azure-native:compute:Disk",
+]);
 
 /** File names inside the lab folder. */
 const STATE_FILE = "cloud.json";
@@ -150,8 +154,8 @@ export class CloudStore implements CloudState {
     this.#refresh();
     for (const key of ids.map((id) => id.toLowerCase())) {
       const count = (this.#deletedIdentities[key] ?? 0) + 1;
-      const isIdentity = this.#resources.get(key)?.type === USER_ASSIGNED_IDENTITY;
-      if (isIdentity) this.#deletedIdentities = { ...this.#deletedIdentities, [key]: count };
+      const counts = NEVER_THE_SAME.has(this.#resources.get(key)?.type);
+      if (counts) this.#deletedIdentities = { ...this.#deletedIdentities, [key]: count };
       this.#resources.delete(key);
     }
     this.#deletedVaults = [...this.#deletedVaults, ...deletedVaults];

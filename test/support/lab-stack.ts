@@ -28,6 +28,8 @@ export interface LabStackOptions {
   /** On top of `Pulumi.dev.yaml`. */
   readonly settings?: Readonly<Record<string, Value>>;
   readonly idleTimeoutScale?: number;
+  /** At the level `machine`: folder of the Linux that it boots. */
+  readonly image?: string;
 }
 
 export class LabStack implements AsyncDisposable {
@@ -160,7 +162,7 @@ export class LabStack implements AsyncDisposable {
 }
 
 async function prepare(options: LabStackOptions, folder: string, credentials: Credentials) {
-  const { level, settings = {}, idleTimeoutScale = 1 } = options;
+  const { level, settings = {}, idleTimeoutScale = 1, image } = options;
   const copy = await copyStackFile({
     projectFolder: PROJECT_FOLDER,
     project: "gangway",
@@ -176,6 +178,7 @@ async function prepare(options: LabStackOptions, folder: string, credentials: Cr
     idleTimeoutScale,
     engine: "in-process",
     overrides: copy.overrides,
+    ...(image === undefined ? {} : { image }),
   });
   return copy;
 }

@@ -1,0 +1,252 @@
+/** The real stack at the level `machine`: delivered by its own script to a Linux that boots. */
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { MACHINE_LAYOUT } from "#contract";
+import { writeArchive, type ArchiveEntry } from "../../../infra/bundle/archive.ts";
+import { renderUnits } from "../../../infra/machine/units.ts";
+import { findLeader, stopMachine } from "../../../lab/booted/boot.ts";
+import type { RunCommandInvocation, RunCommandResult } from "../../../lab/cloud/effects.ts";
+import type { CloudResource } from "../../../lab/cloud/state.ts";
+import { isRecord, listAt, textAt, type Properties } from "../../../lab/cloud/values.ts";
+import { effectsOfLevel } from "../../../lab/effects-of-level.ts";
+import { livingRoles } from "../../../lab/processes.ts";
+import { LabStack } from "../../support/lab-stack.ts";
+import {
+  describeMachine,
+  IMAGE_MILLISECONDS,
+  readInMachine,
+  runInMachine,
+  testImage,
+} from "../../support/machine-level.ts";
+
+const RANGE = "50000-50019";
+const SERVICE = "gangway.service";
+/** `systemd-analyze security` of 10; the lower the better. Raise it only with a reason. */
+const HIGHEST_EXPOSURE = 2;
+
+describeMachine("the stack at the level machine", () => {
+  let stack: LabStack;
+
+  beforeAll(async () => {
+    const image = await testImage();
+    stack = await LabStack.up({ level: "machine", image, settings: { passivePorts: RANGE } });
+  }, IMAGE_MILLISECONDS);
+
+  afterAll(async () => {
+    const { folder } = stack;
+    await stack[Symbol.asyncDispose]();
+    expect(livingRoles(folder)).toEqual([]);
+  });
+
+  const read = (...command: readonly string[]) =>
+    readInMachine(stack.folder, stack.machineName, ...command);
+  const run = (script: string) => runInMachine(stack.folder, stack.machineName, script);
+  const property = (name: string) =>
+    read("systemctl", "show", "--value", `--property=${name}`, SERVICE);
+  /** Changes when the server is started again. */
+  const serverStart = async () => [await property("MainPID"), await property("NRestarts")];
+
+  it("is proven by the probe, layer by layer", async () => {
+    const report = await stack.verify();
+    expect(report.checks.filter(({ outcome }) => outcome === "failed")).toEqual([]);
+    const layers = report.checks.find(({ id }) => id.toLowerCase().includes("layer"));
+    expect(layers?.outcome).toBe("passed");
+  });
+
+  it("runs the server under systemd, as its own user, in its sandbox", async () => {
+    expect(await property("ActiveState")).toBe("active");
+    expect(await property("UnitFileState")).toBe("enabled");
+    const server = `/proc/${await property("MainPID")}`;
+    expect(await read("ps", "-o", "user=", "-p", await property("MainPID"))).toBe("gangwayd");
+    expect(await read("readlink", `${server}/exe`)).toMatch(
+      new RegExp(`^${MACHINE_LAYOUT.releases}/[0-9a-f]{16}/bin/node$`),
+    );
+    const status = await read("cat", `${server}/status`);
+    expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+    expect(status).toMatch(/^Seccomp:\t2$/m);
+    // CAP_NET_BIND_SERVICE and nothing else, nor ever.
+    expect(status).toMatch(/^CapEff:\t0{13}400$/m);
+    expect(status).toMatch(/^CapBnd:\t0{13}400$/m);
+    const { output } = await run(`
+      for path in / /etc /opt /usr /var/lib ${MACHINE_LAYOUT.settingsFolder} ${MACHINE_LAYOUT.dataFolder}; do
+        nsenter --target "$(systemctl show --value --property=MainPID ${SERVICE})" --mount -- \\
+          setpriv --reuid=gangwayd --regid=gangwayd --clear-groups test -w "$path" && echo "$path"
+      done; true`);
+    expect(output.trim().split("\n")).toEqual([MACHINE_LAYOUT.dataFolder]);
+  });
+
+  it("exposes little of the machine to the server, by systemd's own count", async () => {
+    const { output } = await run(`systemd-analyze security --no-pager ${SERVICE} | tail -n 1`);
+    const exposure = Number(/exposure level for gangway\.service: (\d+\.\d+)/.exec(output)?.[1]);
+    expect(exposure).toBeGreaterThan(0);
+    expect(exposure).toBeLessThanOrEqual(HIGHEST_EXPOSURE);
+  });
+
+  it("has the delivered firewall and kernel settings in force", async () => {
+    expect(await read("nft", "list", "table", "inet", "gangway")).toContain(`dport ${RANGE}`);
+    expect(await read("systemctl", "is-enabled", "nftables")).toBe("enabled");
+    const reserved = await read("sysctl", "-n", "net.ipv4.ip_local_reserved_ports");
+    expect(reserved.split(",")).toContain(RANGE);
+    // The machine's own sshd listens, and no client gets to it.
+    const { output } = await run("ss --no-header --listening --tcp sport = :22 | wc -l");
+    expect(Number(output)).toBeGreaterThan(0);
+    const ssh = ["timeout", "3", "bash", "-c", `: </dev/tcp/${stack.address}/22`];
+    expect((await stack.run(ssh)).exitCode).not.toBe(0);
+  });
+
+  it("keeps secrets where they belong: one file each, readable by the server alone", async () => {
+    const pem = await read(
+      "cat",
+      join(MACHINE_LAYOUT.settingsFolder, MACHINE_LAYOUT.certificateFile),
+    );
+    const keyLine = /BEGIN PRIVATE KEY-----\n([^\n]+)/.exec(pem)?.[1] ?? "";
+    const hash =
+      /"passwordHash":"([^"]+)"/.exec(await read("cat", MACHINE_LAYOUT.deploymentFile))?.[1] ?? "";
+    expect(keyLine).not.toBe("");
+    expect(hash).not.toBe("");
+    const { output } = await runInMachine(
+      stack.folder,
+      stack.machineName,
+      `for secret in "$key" "$hash"; do
+        grep -rlF --devices=skip "$secret" /etc /opt /root /run /srv /tmp /usr/local /var || true
+      done
+      stat -c '%a %U:%G' ${MACHINE_LAYOUT.deploymentFile}
+      journalctl --no-pager | grep -cF -e "$key" -e "$hash" || true`,
+      { key: keyLine, hash },
+    );
+    expect(output.trim().split("\n")).toEqual([
+      join(MACHINE_LAYOUT.settingsFolder, MACHINE_LAYOUT.certificateFile),
+      MACHINE_LAYOUT.deploymentFile,
+      "640 root:gangwayd",
+      "0",
+    ]);
+  });
+
+  it("asks the security groups before it fetches anything", async () => {
+    const url = stack.state.ofType("azure-native:storage:StorageAccount")[0]?.outputs;
+    const endpoint = textAt(url, "primaryEndpoints", "blob") ?? "";
+    const knock = async () => (await run(`curl --silent --max-time 3 ${endpoint}`)).exitCode;
+    expect(await knock()).toBe(0);
+    const group = stack.state
+      .ofType("azure-native:network:NetworkSecurityGroup")
+      .find(({ name }) => /subnet/.test(name));
+    if (group === undefined) throw new Error("no security group");
+    const deny: Properties = {
+      ...(listAt(group.outputs, "securityRules").find(isRecord) ?? {}),
+      name: "DenyAllOutbound",
+      direction: "Outbound",
+      access: "Deny",
+      protocol: "*",
+      destinationPortRange: "*",
+    };
+    const rules = [...listAt(group.outputs, "securityRules"), deny];
+    const effects = await effectsOfLevel("machine", stack.folder);
+    const { state } = stack;
+    state.put({ ...group, outputs: { ...group.outputs, securityRules: rules } });
+    await effects.networkChanged(state);
+    try {
+      expect(await knock()).not.toBe(0);
+    } finally {
+      state.put(group);
+      await effects.networkChanged(state);
+    }
+    expect(await knock()).toBe(0);
+  });
+
+  it("takes changed settings without restarting the server or the machine", async () => {
+    const before = await serverStart();
+    const leader = findLeader(stack.folder, stack.machineName);
+    const range = "51000-51019";
+    await stack.up({ passivePorts: range });
+    expect(await serverStart()).toEqual(before);
+    expect(findLeader(stack.folder, stack.machineName)).toBe(leader);
+    expect(await read("sysctl", "-n", "net.ipv4.ip_local_reserved_ports")).toContain(range);
+    const report = await stack.verify();
+    expect(report.checks.filter(({ outcome }) => outcome === "failed")).toEqual([]);
+  });
+
+  it("goes back to the release before when a server does not start, and says why", async () => {
+    const before = await read("readlink", MACHINE_LAYOUT.current);
+    const { exitCode, output } = await deliver(stack, [
+      {
+        path: "server.mjs",
+        text: 'console.log("a server that has lost its way"); process.exit(3);\n',
+        executable: false,
+      },
+    ]);
+    expect(exitCode).toBe(1);
+    expect(output).toContain("a server that has lost its way");
+    expect(output).toContain("back at the previous release");
+    expect(await read("readlink", MACHINE_LAYOUT.current)).toBe(before);
+    const report = await stack.verify();
+    expect(report.checks.filter(({ outcome }) => outcome === "failed")).toEqual([]);
+  });
+
+  it("serves again after the machine has rebooted, with its files", async () => {
+    const file = join(MACHINE_LAYOUT.dataFolder, "kept");
+    await run(`echo kept >${file}`);
+    await stopMachine(stack.folder, stack.machineName);
+    const effects = await effectsOfLevel("machine", stack.folder);
+    await effects.machineChanged(stack.state, machineOf(stack));
+    expect(await property("ActiveState")).toBe("active");
+    expect(await read("cat", file)).toBe("kept");
+    const report = await stack.verify();
+    expect(report.checks.filter(({ outcome }) => outcome === "failed")).toEqual([]);
+  });
+});
+
+function machineOf(stack: LabStack): CloudResource {
+  const [machine] = stack.state.ofType("azure-native:compute:VirtualMachine");
+  if (machine === undefined) throw new Error("the stack has no machine");
+  return machine;
+}
+
+/** Delivers once more what the stack did, with other files as its server archive. */
+async function deliver(
+  stack: LabStack,
+  server: readonly ArchiveEntry[],
+): Promise<RunCommandResult> {
+  const { state, folder } = stack;
+  const [command] = state.ofType("azure-native:compute:VirtualMachineRunCommandByVirtualMachine");
+  const old = state
+    .ofType("azure-native:storage:Blob")
+    .find(({ outputs }) => textAt(outputs, "url")?.includes("/server-") === true);
+  if (command === undefined || old === undefined) throw new Error("the stack delivered nothing");
+  const archive = await writeArchive(join(folder, "archives"), "server", [
+    ...server,
+    ...renderUnits().map(({ name, content }) => ({ path: name, text: content, executable: false })),
+  ]);
+  const url = `${textAt(old.outputs, "url") ?? ""}-${archive.sha256}`;
+  const source = { asset: { hash: archive.sha256, file: join(folder, "archives", archive.name) } };
+  state.keepContent(source);
+  state.put({
+    ...old,
+    id: `${old.id}-${archive.sha256}`,
+    inputs: { ...old.inputs, source },
+    outputs: { ...old.outputs, url },
+  });
+  const parametersOf = (property: string) =>
+    listAt(command.inputs, property).map((each) => [
+      textAt(each, "name") ?? "",
+      textAt(each, "value") ?? "",
+    ]);
+  const invocation: RunCommandInvocation = {
+    state,
+    machine: machineOf(stack),
+    name: command.name,
+    script: textAt(command.inputs, "source", "script") ?? "",
+    parameters: {
+      ...Object.fromEntries([
+        ...parametersOf("parameters"),
+        ...parametersOf("protectedParameters"),
+      ]),
+      serverUrl: url,
+      serverSha256: archive.sha256,
+    },
+    protectedNames: ["deploymentSecret"],
+    inputs: command.inputs,
+    timeoutSeconds: 300,
+  };
+  const effects = await effectsOfLevel("machine", folder);
+  return effects.runCommand(invocation);
+}
