@@ -1,7 +1,7 @@
-/** OPTS and CLNT: what clients tell about themselves and what they prefer (RFC 2389, RFC 3659). */
+/** OPTS: what clients prefer (RFC 2389, RFC 3659). */
 import { formatFacts, parseFacts } from "../protocol/listings.ts";
 import { reply } from "../protocol/replies.ts";
-import { anything, text } from "./arguments.ts";
+import { anything } from "./arguments.ts";
 import { answer, anytime, type Command } from "./command.ts";
 
 const utf8 = anytime(
@@ -32,8 +32,4 @@ const unknownOption = anytime("OPTS", anything, { inClear: true }, () =>
   answer(reply.syntaxError("Unknown option; known are UTF8 and MLST.")),
 );
 
-const client = anytime("CLNT", text("name"), { inClear: true, features: () => ["CLNT"] }, () =>
-  answer(reply.ok("Noted.")),
-);
-
-export const OPTION_COMMANDS: readonly Command[] = [utf8, facts, unknownOption, client];
+export const OPTION_COMMANDS: readonly Command[] = [utf8, facts, unknownOption];

@@ -2,26 +2,14 @@
 import { parseMode } from "../protocol/parameters.ts";
 import { reply } from "../protocol/replies.ts";
 import { parseTimeValue } from "../protocol/times.ts";
-import { anything, nothing, toPath } from "./arguments.ts";
+import { anything, nothing, toPath, wordAndPath } from "./arguments.ts";
 import { answer, anytime, loggedIn, type ArgumentKind, type Command } from "./command.ts";
-
-const modeAndPath: ArgumentKind<{ readonly mode: number; readonly path: string }> = {
-  syntax: "<octal mode> <path>",
-  parse: (argument, state) => {
-    const parsed = parseMode(argument ?? "");
-    if (parsed === undefined) {
-      return { ok: false, reply: reply.syntaxError("Needs a mode such as 644 and a path.") };
-    }
-    const path = toPath(parsed.path, state);
-    return path.ok ? { ok: true, value: { mode: parsed.mode, path: path.value } } : path;
-  },
-};
 
 const changeMode = loggedIn(
   "SITE CHMOD",
-  modeAndPath,
+  wordAndPath("<octal mode> <path>", "Needs a mode such as 644 and a path.", parseMode),
   { right: "overwrite" },
-  async ({ principal }, { mode, path }) => {
+  async ({ principal }, { first: mode, path }) => {
     await principal.storage.setMode(path, mode);
     return answer(reply.ok("Mode changed."));
   },

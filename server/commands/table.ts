@@ -2,8 +2,10 @@
 import type { ParsedCommand } from "../protocol/commands.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import { ACCESS_COMMANDS } from "./access.ts";
+import { CLIENT_COMMANDS } from "./client.ts";
 import type { Command } from "./command.ts";
 import { DATA_CONNECTION_COMMANDS } from "./data-connections.ts";
+import { FACT_CHANGE_COMMANDS } from "./fact-changes.ts";
 import { FACT_COMMANDS } from "./facts.ts";
 import { FILE_COMMANDS } from "./files.ts";
 import { FOLDER_COMMANDS } from "./folders.ts";
@@ -12,6 +14,7 @@ import { LISTING_COMMANDS } from "./listings.ts";
 import { OPTION_COMMANDS } from "./options.ts";
 import { SECURITY_COMMANDS } from "./security.ts";
 import { SITE_COMMANDS } from "./site.ts";
+import { SPACE_COMMANDS } from "./space.ts";
 import { TRANSFER_PARAMETER_COMMANDS } from "./transfer-parameters.ts";
 
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(
@@ -23,8 +26,11 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     ...FOLDER_COMMANDS,
     ...FILE_COMMANDS,
     ...FACT_COMMANDS,
+    ...FACT_CHANGE_COMMANDS,
+    ...SPACE_COMMANDS,
     ...LISTING_COMMANDS,
     ...OPTION_COMMANDS,
+    ...CLIENT_COMMANDS,
     ...SITE_COMMANDS,
     ...createInformationCommands(() => COMMANDS),
   ].map((command) => [command.verb, command]),
@@ -32,7 +38,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
 
 /** Commands that RFCs know and this server does not; all others are unknown. */
 const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
-  ...["SMNT", "ADAT", "CONF", "ENC", "MIC", "LPRT", "LPSV", "LANG", "HOST", "MFCT", "MFF"],
+  ...["SMNT", "ADAT", "CONF", "ENC", "MIC", "LPRT", "LPSV", "HOST", "MFCT"],
   ...["XSEM", "XSEN", "XRSQ", "XRCP", "MAIL", "MLFL", "MSND", "MSOM", "MSAM", "MRSQ", "MRCP"],
 ]);
 

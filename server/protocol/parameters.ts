@@ -40,8 +40,8 @@ export function parseAllocation(argument: string): number | undefined {
   return match === null ? undefined : parseByteCount(match[1] ?? "");
 }
 
-/** SITE CHMOD: `644 path`; undefined when malformed. Set-id and sticky bits cannot be set. */
-export function parseMode(argument: string): { mode: number; path: string } | undefined {
-  const match = /^0?([0-7]{3}) (.+)$/su.exec(argument);
-  return match === null ? undefined : { mode: parseInt(match[1] ?? "0", 8), path: match[2] ?? "" };
+/** Permission bits in octal, `644` or `0644`; undefined for others: set-id and sticky bits too. */
+export function parseMode(text: string): number | undefined {
+  const match = /^0?([0-7]{3})$/u.exec(text);
+  return match === null ? undefined : parseInt(match[1] ?? "0", 8);
 }

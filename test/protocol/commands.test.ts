@@ -43,6 +43,8 @@ describe("before a login", () => {
     "OPTS UTF8": 200,
     "OPTS MLST": 200,
     CLNT: 501,
+    CSID: 501,
+    LANG: 200,
     SITE: 501,
     "SITE HELP": 214,
   };
@@ -93,6 +95,7 @@ describe("arguments", () => {
   it.each([
     ...["RETR", "STOR", "APPE", "DELE", "MKD", "RMD", "CWD", "SIZE", "MDTM", "MFMT", "RNFR"],
     ...["TYPE", "MODE", "STRU", "REST", "ALLO", "XMKD", "XRMD", "XCWD", "SITE CHMOD"],
+    ...["MFF", "CLNT", "CSID", "SITE UTIME"],
   ])("%s wants one", async (verb) => {
     if (["RETR", "STOR", "APPE"].includes(verb)) await client.openData();
     expect(await client.code(verb)).toBe(501);
@@ -149,6 +152,14 @@ describe("transfer parameters", () => {
     ["OPTS UTF8 OFF", 504],
     ["OPTS NOPE", 501],
     ["CLNT tests", 200],
+    ["CSID Name=tests; Version=1.0;", 200],
+    ["CSID tests", 501],
+    ["LANG", 200],
+    ["LANG en", 200],
+    ["LANG EN-gb", 200],
+    ["LANG fr", 504],
+    ["LANG enx", 504],
+    ["LANG en_GB", 501],
     ["SITE NOPE", 504],
     ["HELP", 214],
     ["HELP RETR", 214],

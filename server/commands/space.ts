@@ -1,0 +1,80 @@
+/** How much fits and how much is there: AVBL, DSIZ (draft-peterson-streamlined-ftp-command-extensions). */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { joinPath } from "../protocol/paths.ts";
+import { reply } from "../protocol/replies.ts";
+import { StorageError, type Storage } from "../storage/storage.ts";
+import { optionalPath } from "./arguments.ts";
+import { answer, loggedIn, type Command } from "./command.ts";
+
+const available = loggedIn(
+  "AVBL",
+  optionalPath,
+  { right: "list", keeps: ["restart"], features: () => ["AVBL"] },
+  async ({ principal: { storage }, state }, path = state.folder) => {
+    const entry = await storage.entry(path);
+    if (entry.kind !== "directory") throw new StorageError("notADirectory");
+    const free = await storage.freeBytes(path);
+    return answer(
+      free === undefined
+        ? reply.fileUnavailable("The free space is not known.")
+        : reply.fileStatus(String(free)),
+    );
+  },
+);
+
+/** More than this takes too long to be worth it, and too much memory for one session. */
+const MOST_ENTRIES = 1_000_000;
+
+/**
+ * Bytes of all files below a folder, as far as the account may list it; undefined when there are
+ * too many entries. A folder that several links lead to counts once.
+ *
+ * @throws StorageError when the folder itself cannot be listed
+ */
+async function measureFolder(
+  storage: Storage,
+  root: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const seen = new Set([(await storage.entry(root)).unique]);
+  const waiting = [root];
+  let entries = 0;
+  let bytes = 0;
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    // A fast disk answers at once: other sessions have their turn all the same.
+    await nextTurn(undefined, { signal });
+    try {
+      for await (const batch of storage.list(folder)) {
+        await nextTurn(undefined, { signal });
+        entries += batch.length;
+        if (entries > MOST_ENTRIES) return undefined;
+        for (const { kind, name, sizeBytes, unique } of batch) {
+          if (kind === "file") bytes += sizeBytes;
+          if (kind !== "directory" || seen.has(unique)) continue;
+          seen.add(unique);
+          waiting.push(joinPath(folder, name));
+        }
+      }
+    } catch (error) {
+      // What was removed meanwhile or is not for this account does not count.
+      if (!(error instanceof StorageError) || folder === root) throw error;
+    }
+  }
+  return bytes;
+}
+
+const folderSize = loggedIn(
+  "DSIZ",
+  optionalPath,
+  { right: "list", keeps: ["restart"], features: () => ["DSIZ"] },
+  async ({ principal: { storage }, state, signal }, path = state.folder) => {
+    const bytes = await measureFolder(storage, path, signal());
+    return answer(
+      bytes === undefined
+        ? reply.fileUnavailable("There are too many entries to count.")
+        : reply.fileStatus(String(bytes)),
+    );
+  },
+);
+
+export const SPACE_COMMANDS: readonly Command[] = [available, folderSize];
