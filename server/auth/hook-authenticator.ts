@@ -131,6 +131,7 @@ function accountOf({ userName }: LoginAttempt, answer: AuthenticationAnswer): Ac
     home: answer.home ?? "/",
     permissions: answer.permissions ?? ["read", "write"],
     groups: answer.groups,
+    sites: [],
     limits: { bandwidth: {}, sessionBandwidth: {} },
   };
 }

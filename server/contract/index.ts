@@ -4,6 +4,7 @@
  */
 export * from "./access.ts";
 export * from "./addresses.ts";
+export * from "./bindings.ts";
 export * from "./authentication.ts";
 export * from "./budgets.ts";
 export * from "./delivery.ts";

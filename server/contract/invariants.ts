@@ -1,4 +1,5 @@
 /** Rules that involve several settings. Each finding names the setting, the value and the fix. */
+import { findBindingViolations } from "./bindings.ts";
 import { ANYWHERE, cidrCovers, isPublicIpv4, parseCidr } from "./addresses.ts";
 import { PREFIXES_PER_SECURITY_GROUP, WIDEST_PASSIVE_RANGE } from "./budgets.ts";
 import {
@@ -138,7 +139,10 @@ const keepaliveInTime: Invariant = ({ keepaliveSeconds, idleTimeoutMinutes }) =>
       ];
 };
 
-const externalAddressPublic: Invariant = ({ externalAddress, allowPrivateExternalAddress }) =>
+const externalAddressPublic = ({
+  externalAddress,
+  allowPrivateExternalAddress,
+}: Pick<Settings, "externalAddress" | "allowPrivateExternalAddress">): readonly Finding[] =>
   externalAddress === "" || allowPrivateExternalAddress || isPublicIpv4(externalAddress)
     ? []
     : [
@@ -149,6 +153,14 @@ const externalAddressPublic: Invariant = ({ externalAddress, allowPrivateExterna
           fix: "leave it empty to advertise the address that Azure assigns, or set allowPrivateExternalAddress to true for a private deployment",
         },
       ];
+
+const siteAddressesPublic: Invariant = ({ sites, allowPrivateExternalAddress }) =>
+  sites.flatMap(({ name, externalAddress = "" }) =>
+    externalAddressPublic({ externalAddress, allowPrivateExternalAddress }).map((finding) => ({
+      ...finding,
+      setting: `sites (${name}).externalAddress`,
+    })),
+  );
 
 const prefixesWithinBudget: Invariant = ({ clientCidrs, adminCidrs, probe }) => {
   const count = clientCidrs.length + adminCidrs.length + probe.sourceCidrs.length;
@@ -268,6 +280,8 @@ const INVARIANTS: readonly Invariant[] = [
   subnetInside,
   namesUnique,
   accountsComplete,
+  findBindingViolations,
+  siteAddressesPublic,
   production,
 ];
 

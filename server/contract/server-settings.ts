@@ -5,10 +5,17 @@
  */
 import * as v from "valibot";
 import { formatRange, parseRange, type PortRange } from "./ports.ts";
-import { parseWith } from "./parse.ts";
+import { findBindingViolations } from "./bindings.ts";
+import { absentOr } from "./fields.ts";
+import { ContractError, parseWith } from "./parse.ts";
 import type { AccountLimits } from "./limits.ts";
 import { serverWideEntries } from "./server-wide.ts";
-import { CONTROL_TLS_POLICIES, DATA_TLS_POLICIES, type Settings } from "./settings.ts";
+import {
+  CONTROL_TLS_POLICIES,
+  DATA_TLS_POLICIES,
+  SESSION_REUSE,
+  type Settings,
+} from "./settings.ts";
 import { accountSchema, siteSchema, type Account } from "./sites.ts";
 import { planIdleTimeouts, planKeepalive } from "./timeouts.ts";
 
@@ -28,6 +35,16 @@ const keepaliveSchema = v.strictObject({
   idleSeconds: seconds,
   intervalSeconds: seconds,
   count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(127)),
+});
+
+/** A site with what only the machine knows: where its own certificate lies. */
+const serverSiteSchema = v.strictObject({
+  ...siteSchema.entries,
+  certificateFile: absentOr(
+    v.string(),
+    "PEM chain (and key, unless keyFile is given) of the site, relative to this file; absent: tls.certificateFile.",
+  ),
+  keyFile: absentOr(v.string(), "PEM key of the site, relative to this file."),
 });
 
 export const serverSettingsSchema = v.strictObject({
@@ -69,11 +86,12 @@ export const serverSettingsSchema = v.strictObject({
       controlPolicy: v.optional(v.picklist(CONTROL_TLS_POLICIES), "requireForCredentials"),
       dataPolicy: v.optional(v.picklist(DATA_TLS_POLICIES), "allow"),
       minVersion: v.optional(v.picklist(["TLSv1.2", "TLSv1.3"]), "TLSv1.2"),
+      sessionReuse: v.optional(v.picklist(SESSION_REUSE), "allow"),
       certificateFile: v.optional(
         v.pipe(
           v.string(),
           v.description(
-            "PEM chain (and key, unless keyFile is given), relative to this file; absent: no TLS.",
+            "PEM chain (and key, unless keyFile is given), relative to this file; absent: that of the first site with one, or no TLS.",
           ),
         ),
       ),
@@ -86,7 +104,7 @@ export const serverSettingsSchema = v.strictObject({
     v.description("Folder that holds the sites' files, relative to this file."),
   ),
   ...serverWideEntries,
-  sites: v.optional(v.array(siteSchema), [{ name: "default" }]),
+  sites: v.optional(v.array(serverSiteSchema), [{ name: "default" }]),
   accounts: v.optional(v.array(accountSchema), []),
 });
 
@@ -141,6 +159,10 @@ export function planServerSettings(settings: Settings, paths: MachinePaths): Ser
  */
 export function joinDeployment(settings: unknown, deployment: unknown): ServerSettings {
   const parsed = parseWith(serverSettingsSchema, settings);
+  const { sites, accounts: declared, listen } = parsed;
+  const { implicitTlsPort } = listen;
+  const findings = findBindingViolations({ sites, accounts: declared, implicitTlsPort });
+  if (findings.length > 0) throw new ContractError(findings);
   if (deployment === undefined) return parsed;
   const { advertisedAddress, accounts } = parseWith(deploymentSchema, deployment);
   return {
@@ -159,6 +181,7 @@ export function planProbeAccount(settings: Settings, passwordHash: string): Acco
     home: PROBE_HOME,
     permissions: ["read", "write"],
     groups: [],
+    sites: [],
     disabled: false,
     limits: NO_ACCOUNT_LIMITS,
   };

@@ -45,6 +45,8 @@ const text = v.string();
 /** Where clients, probe and platform stand on encryption, per channel. */
 export const CONTROL_TLS_POLICIES = ["allow", "require", "requireForCredentials"] as const;
 export const DATA_TLS_POLICIES = ["allow", "require", "deny"] as const;
+/** Whether data connections resume the TLS session of the control connection (RFC 4217, 10.2). */
+export const SESSION_REUSE = ["allow", "require", "off"] as const;
 
 const tlsSchema = v.strictObject({
   controlPolicy: setting(
@@ -58,6 +60,11 @@ const tlsSchema = v.strictObject({
     "Data channel: allow, require, deny, or environment (dev allow, prod require).",
   ),
   minVersion: setting(v.picklist(["TLSv1.2", "TLSv1.3"]), "TLSv1.2", "Oldest TLS version offered."),
+  sessionReuse: setting(
+    v.picklist(SESSION_REUSE),
+    "allow",
+    "Data connections resume the control connection's TLS session: allow, require (proves that they belong together), or off.",
+  ),
 });
 
 const certificateSchema = v.strictObject({
@@ -211,6 +218,7 @@ export type Settings = Omit<ParsedSettings, "tls" | "certificate" | "implicitTls
     readonly controlPolicy: (typeof CONTROL_TLS_POLICIES)[number];
     readonly dataPolicy: (typeof DATA_TLS_POLICIES)[number];
     readonly minVersion: "TLSv1.2" | "TLSv1.3";
+    readonly sessionReuse: (typeof SESSION_REUSE)[number];
   };
   readonly certificate: Omit<ParsedSettings["certificate"], "kind"> & {
     readonly kind: "selfSigned" | "keyVault";

@@ -1,6 +1,7 @@
 /** Sites and accounts: what is served, and to whom. The vocabulary follows IIS. */
 import * as v from "valibot";
 import { accountAccessEntries, siteAccessEntries } from "./access.ts";
+import { siteBindingsEntries } from "./bindings.ts";
 import {
   absentOr,
   folderSchema,
@@ -36,8 +37,9 @@ export type Permission = keyof typeof PERMISSIONS | Right;
 const permissionSchema = v.picklist([...(["read", "write"] as const), ...RIGHTS]);
 
 export const siteSchema = v.strictObject({
-  name: required(nameSchema, "Name of the site in logs and status."),
+  name: required(nameSchema, "Name of the site, its first host name; also in logs and status."),
   root: setting(folderSchema, "", "Folder of the site below the data folder of the machine."),
+  ...siteBindingsEntries,
   ...siteAccessEntries,
   ...siteIsolationEntries,
   ...siteLimitsEntries,
@@ -67,6 +69,7 @@ export const accountSchema = v.strictObject({
     "read and write, or single rights.",
   ),
   disabled: setting(v.boolean(), false, "The account cannot log in."),
+  sites: setting(v.array(nameSchema), [], "Sites that the account may log in to; empty: all."),
   ...accountAccessEntries,
   ...accountLimitsEntries,
 });
