@@ -3,7 +3,26 @@ import type { Policies } from "@pulumi/policy";
 import { advertisedPorts } from "./advertised-ports.ts";
 import { DeclaredDeliveries } from "./declared-deliveries.ts";
 import { deliveredSettingsAgree, deliveredSettingsHold } from "./delivered-settings.ts";
+import {
+  imagesAreKnown,
+  machinesAreHardened,
+  rolesAreNarrow,
+  storageIsPrivate,
+  subnetsArePrivate,
+  userDataHoldsNoSecrets,
+  vaultsAreProtected,
+} from "./hardening.ts";
 import { inboundRules } from "./inbound-rules.ts";
+import {
+  healthProbeOfItsOwn,
+  portsAreNotTranslated,
+  resetOnIdle,
+  ruleBudget,
+  slicesDisjoint,
+} from "./load-balancers.ts";
+import { explicitDenyLast, noAdministrationFromInternet } from "./open-doors.ts";
+import { publicAddressProtected, publicAddressStays } from "./public-address.ts";
+import { requiredTags } from "./tags.ts";
 import { keepaliveBelowIdleTimeouts } from "./keepalive.ts";
 
 /** Plain objects, so that tests call them without the pack's server. */
@@ -12,6 +31,23 @@ export function createPolicies(): Policies {
   return [
     deliveredSettingsHold(declared),
     inboundRules,
+    noAdministrationFromInternet,
+    explicitDenyLast,
+    publicAddressStays,
+    publicAddressProtected,
+    slicesDisjoint,
+    resetOnIdle,
+    ruleBudget,
+    portsAreNotTranslated,
+    healthProbeOfItsOwn,
+    subnetsArePrivate,
+    machinesAreHardened,
+    imagesAreKnown,
+    userDataHoldsNoSecrets,
+    storageIsPrivate,
+    vaultsAreProtected,
+    rolesAreNarrow,
+    requiredTags,
     advertisedPorts(declared),
     keepaliveBelowIdleTimeouts(declared),
     deliveredSettingsAgree(declared),

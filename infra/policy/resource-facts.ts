@@ -69,7 +69,7 @@ export function portsLetIn(rules: readonly RuleFacts[]): readonly PortRange[] {
 }
 
 /** The spellings of everyone. */
-const EVERYONE: ReadonlySet<string> = new Set([
+export const EVERYONE: ReadonlySet<string> = new Set([
   "*",
   "0.0.0.0",
   "0.0.0.0/0",

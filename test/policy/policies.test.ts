@@ -64,7 +64,7 @@ async function judge(
   for (const resource of resources) {
     for (const policy of policies) {
       if (!isResourcePolicy(policy) || typeof policy.validateResource !== "function") continue;
-      const args = { ...resource, props: wrap(resource.inputs) };
+      const args = { ...resource, props: wrap(resource.inputs), getConfig: () => config };
       // Policies of this pack read nothing else of the arguments.
       await policy.validateResource(args as unknown as ResourceValidationArgs, report(policy.name));
     }
@@ -152,7 +152,7 @@ describe("policies", () => {
 
   it("pass the program, deployed and in preview", async () => {
     expect(await judge(deployed)).toEqual([]);
-    expect(await judge(previewed)).toEqual([]);
+    expect(await judge(previewed, { preview: true })).toEqual([]);
   });
 
   it("pass a preview of which much is unknown", async () => {

@@ -1,0 +1,39 @@
+/** The common form of policies that look at one resource of a kind. */
+import type { ResourceValidationPolicy } from "@pulumi/policy";
+import { known } from "./declared-deliveries.ts";
+import { isAzureType } from "./resource-facts.ts";
+
+type Properties = Readonly<Record<string, unknown>>;
+
+export interface EachResource {
+  readonly name: string;
+  readonly description: string;
+  /** Types as `module:Name`, in any API version. */
+  readonly types: readonly string[];
+  /** What is wrong, each as one message: what, why and how to mend it. */
+  readonly judge: (properties: Properties, name: string, type: string) => readonly string[];
+}
+
+/** Builds the policy. What a preview does not know yet is judged when it is known. */
+export function eachResource({ name, description, types, judge }: EachResource) {
+  const policy: ResourceValidationPolicy = {
+    name,
+    description,
+    enforcementLevel: "mandatory",
+    validateResource: ({ type, props, name: resource }, reportViolation) => {
+      if (!types.some((wanted) => isAzureType(type, wanted))) return;
+      const problems = known(() => judge(props, resource, type)) ?? [];
+      for (const problem of problems) reportViolation(problem);
+    },
+  };
+  return policy;
+}
+
+/** The object at a path of properties, or an empty one. */
+export function at(properties: Properties, ...path: readonly string[]): Properties {
+  let value: unknown = properties;
+  for (const key of path) {
+    value = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
+  }
+  return typeof value === "object" && value !== null ? (value as Properties) : {};
+}

@@ -1,0 +1,88 @@
+/** Policies 4 and 5: no administration port for the internet, and an explicit end of the rules. */
+import {
+  AZURE_PLATFORM_ADDRESS,
+  containsPort,
+  formatRange,
+  parseCidr,
+} from "../../server/contract/index.ts";
+import { eachResource } from "./each-resource.ts";
+import { readPorts } from "./port-sets.ts";
+import { EVERYONE, readRule, readRules, type RuleFacts } from "./resource-facts.ts";
+
+/** Administration by shell and by desktop. */
+const ADMINISTRATION_PORTS = [22, 3389] as const;
+/** A block with a shorter prefix is no organisation's: two halves of the internet are the internet. */
+const SHORTEST_OWNED_PREFIX = 8;
+
+export const noAdministrationFromInternet = eachResource({
+  name: "no-administration-from-the-internet",
+  description:
+    "No inbound rule opens SSH or RDP to the internet, in whatever spelling: machines are administered by Run Command, without an open port.",
+  types: ["network:NetworkSecurityGroup", "network:SecurityRule"],
+  judge: (properties, name, type) =>
+    (type.endsWith(":SecurityRule") ? [readRule(properties, name)] : readRules(properties)).flatMap(
+      judgeAdministration,
+    ),
+});
+
+function judgeAdministration(rule: RuleFacts): readonly string[] {
+  if (!rule.inbound || !rule.allows || !rule.sources.some(isInternet)) return [];
+  if (rule.protocol !== "tcp" && rule.protocol !== "udp" && rule.protocol !== "*") return [];
+  const ranges = rule.destinationPorts.map(readPorts).filter((range) => range !== undefined);
+  return ADMINISTRATION_PORTS.flatMap((port) => {
+    const range = ranges.find((each) => containsPort(each, port));
+    return range === undefined
+      ? []
+      : [
+          `Rule ${rule.name} opens ${formatRange(range)}, and so port ${String(port)}, to the internet (${rule.sources.join(", ")}). Remove it and use Run Command or Bastion, or name the administrators' own addresses.`,
+        ];
+  });
+}
+
+function isInternet(source: string): boolean {
+  if (EVERYONE.has(source.toLowerCase())) return true;
+  const cidr = parseCidr(source);
+  return cidr !== undefined && cidr.prefix < SHORTEST_OWNED_PREFIX;
+}
+
+export const explicitDenyLast = eachResource({
+  name: "security-groups-end-with-deny-all",
+  description:
+    "Each security group ends with an explicit inbound denial of everything, and Azure's health probe is let in before it: the denial would hide Azure's own rule for the probe.",
+  types: ["network:NetworkSecurityGroup"],
+  judge: (properties, name) => {
+    const inbound = readRules(properties)
+      .filter((rule) => rule.inbound)
+      .toSorted((a, b) => a.priority - b.priority);
+    if (inbound.length === 0) return [];
+    const last = inbound.at(-1);
+    if (last === undefined || !deniesEverything(last)) {
+      return [
+        `${name} does not end with a rule that denies everything inbound. Add one with the highest priority number, so that nothing depends on defaults that few people know.`,
+      ];
+    }
+    const probe = inbound.some(
+      (rule) => rule.allows && rule.sources.some((source) => PROBE_SOURCES.has(source)),
+    );
+    return probe
+      ? []
+      : [
+          `${name} denies everything and so shuts out Azure's health probe. Allow ${AZURE_PLATFORM_ADDRESS} (AzureLoadBalancer) to the health port before the denial.`,
+        ];
+  },
+});
+
+const PROBE_SOURCES: ReadonlySet<string> = new Set([
+  "AzureLoadBalancer",
+  AZURE_PLATFORM_ADDRESS,
+  `${AZURE_PLATFORM_ADDRESS}/32`,
+]);
+
+function deniesEverything(rule: RuleFacts): boolean {
+  return (
+    !rule.allows &&
+    rule.protocol === "*" &&
+    rule.sources.some((source) => EVERYONE.has(source.toLowerCase())) &&
+    rule.destinationPorts.some((text) => text === "*" || text === "0-65535")
+  );
+}

@@ -1,0 +1,51 @@
+/** Policies 6 and 7: an address that stays. */
+import type { StackValidationPolicy } from "@pulumi/policy";
+import { eachResource, at } from "./each-resource.ts";
+import { resourcesOf, textOf } from "./resource-facts.ts";
+
+export const publicAddressStays = eachResource({
+  name: "public-address-is-static-and-zonal",
+  description:
+    "Public addresses are Standard, static and zonal: partners put the address into their allow-lists, and Basic ones were retired on 2025-09-30.",
+  types: ["network:PublicIPAddress"],
+  judge: (properties, name) => [
+    ...(textOf(at(properties, "sku")["name"]) === "Standard"
+      ? []
+      : [`${name} is not of SKU Standard; Basic addresses are retired. Set sku.name to Standard.`]),
+    ...(textOf(properties["publicIPAllocationMethod"]) === "Static"
+      ? []
+      : [
+          `${name} is not static, so it can change with each stop of the machine. Set publicIPAllocationMethod to Static.`,
+        ]),
+    ...(Array.isArray(properties["zones"]) && properties["zones"].length > 0
+      ? []
+      : [`${name} names no availability zone. Set zones to that of the machine.`]),
+  ],
+});
+
+export const publicAddressProtected: StackValidationPolicy = {
+  name: "production-address-is-protected",
+  description:
+    "In production the public address is protected against deletion and replacement: a new one would break every partner's allow-list.",
+  enforcementLevel: "mandatory",
+  configSchema: {
+    properties: {
+      environment: {
+        type: "string",
+        enum: ["dev", "prod"],
+        default: "dev",
+        description: "prod: addresses must be protected.",
+      },
+    },
+  },
+  validateStack: ({ resources, getConfig }, reportViolation) => {
+    if (getConfig<{ environment?: string }>().environment !== "prod") return;
+    for (const { name, urn, opts } of resourcesOf(resources, "network:PublicIPAddress")) {
+      if (opts.protect) continue;
+      reportViolation(
+        `${name} is not protected; replacing it would give every partner a new address. Set protect: true on it.`,
+        urn,
+      );
+    }
+  },
+};
