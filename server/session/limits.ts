@@ -1,4 +1,5 @@
 /** Bounds of sessions, in one place, with their units. */
+import type { SessionTimeouts } from "#contract";
 
 /** What an administrator may want otherwise; part of the view. */
 export interface SessionLimits {
@@ -20,16 +21,24 @@ export interface SessionLimits {
   readonly failedLoginDelayMilliseconds: number;
 }
 
-export const DEFAULT_LIMITS: SessionLimits = {
+/** What holds whatever the settings say: the memory of the process, and the pace of guesses. */
+const PROCESS_LIMITS = {
   sessions: 20_000,
   sessionsPerAddress: 8_000,
-  unauthenticatedSeconds: 60,
-  idleSessionSeconds: 30 * 60,
-  dataConnectionSeconds: 30,
-  dataIdleSeconds: 5 * 60,
   failedLogins: 5,
   failedLoginDelayMilliseconds: 500,
-};
+} as const;
+
+/** The limits of sessions on a site with these time-outs. */
+export function planSessionLimits(timeouts: SessionTimeouts): SessionLimits {
+  return {
+    ...PROCESS_LIMITS,
+    unauthenticatedSeconds: timeouts.unauthenticatedSeconds,
+    idleSessionSeconds: timeouts.controlSeconds,
+    dataConnectionSeconds: timeouts.dataSeconds,
+    dataIdleSeconds: timeouts.dataSeconds,
+  };
+}
 
 /** What nobody needs to change. */
 export const BOUNDS = {

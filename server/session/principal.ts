@@ -3,7 +3,9 @@ import { rightsOf, type Account, type Right } from "#contract";
 import { planHome, type Home } from "../access/isolation.ts";
 import { planPathMapping } from "../access/path-mapping.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { SessionLimits } from "./limits.ts";
 import { SiteStorage } from "./site-storage.ts";
+import type { Login } from "./state.ts";
 import type { ServerView, SiteView } from "./view.ts";
 
 export interface Principal {
@@ -91,6 +93,12 @@ export function findAccount(view: ServerView, userName: string): Account | undef
 
 export function findSite(view: ServerView, name: string): SiteView | undefined {
   return view.sites.find((site) => site.name === name);
+}
+
+/** The limits of a session: of its site, once it has logged in. */
+export function limitsOf(view: ServerView, login: Login): SessionLimits {
+  const site = login.kind === "loggedIn" ? findSite(view, login.principal.siteName) : undefined;
+  return site?.limits ?? view.limits;
 }
 
 /** `site|user` and `site\user` choose a site; a name alone belongs to the first one. */

@@ -22,6 +22,7 @@ import { interpretLine } from "./instructions.ts";
 import type { SessionJournal } from "./journal.ts";
 import { BOUNDS } from "./limits.ts";
 import type { Outcome, TransferPlan } from "./outcomes.ts";
+import { limitsOf } from "./principal.ts";
 import { IMPLICIT_TLS_STATE, type Login, type StateChange } from "./state.ts";
 import { RunningTransfer } from "./transfers.ts";
 import type { ServerView } from "./view.ts";
@@ -195,8 +196,8 @@ export class Session implements ConnectionOwner {
   /** After a command: notes a login, and until when the next one may come. */
   #settle(before: Login): void {
     this.#holdings.dropSignal();
-    const { limits } = this.#host.view();
     const { login } = this.#holdings.state;
+    const limits = limitsOf(this.#host.view(), login);
     if (this.#phase !== "open") return;
     if (login.kind === "loggedIn") {
       this.#deadlineMs = Date.now() + limits.idleSessionSeconds * 1000;
@@ -259,7 +260,7 @@ export class Session implements ConnectionOwner {
       .run({
         channel,
         tls: level === "private" ? view.tls : undefined,
-        limits: view.limits,
+        limits: limitsOf(view, this.#holdings.state.login),
         localAddress: this.connection.localAddress,
         localPort: this.connection.localPort,
         announce: () => this.#write(reply.opening(plan.opening)),

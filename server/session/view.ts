@@ -16,6 +16,8 @@ import type { SessionLimits } from "./limits.ts";
 export interface SiteView {
   readonly name: string;
   readonly settings: Site;
+  /** For sessions that have logged in to the site. */
+  readonly limits: SessionLimits;
   /** Storage by folder below the data folder: the site's root and its virtual directories. */
   readonly storages: ReadonlyMap<string, Storage>;
   readonly authorization: Authorization;
@@ -25,6 +27,7 @@ export interface SiteView {
 
 export interface ServerView {
   readonly settings: ServerSettings;
+  /** Until a session has logged in; of the first site. */
   readonly limits: SessionLimits;
   /** Never empty; the first one serves logins that name no site. */
   readonly sites: readonly [SiteView, ...SiteView[]];

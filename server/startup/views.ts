@@ -7,7 +7,7 @@ import { planIpRestrictions } from "../access/ip-restrictions.ts";
 import { planRequestFilter } from "../access/request-filter.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
-import { DEFAULT_LIMITS } from "../session/limits.ts";
+import { planSessionLimits } from "../session/limits.ts";
 import type { ServerView, SiteView } from "../session/view.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
@@ -46,7 +46,7 @@ export async function openView(
   const tls = await openTls(adapters, settings, previous);
   return {
     settings,
-    limits: DEFAULT_LIMITS,
+    limits: first.limits,
     sites: [first, ...others],
     accounts: new Map(settings.accounts.map((account) => [account.name, account])),
     authenticator: adapters.openAuthenticator(settings),
@@ -71,6 +71,7 @@ async function openSite(
   return {
     name: site.name,
     settings: site,
+    limits: planSessionLimits(site.timeouts),
     storages: new Map(opened),
     authorization: planAuthorization(site.authorization),
     filter: planRequestFilter(site.requestFiltering),

@@ -2,14 +2,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseWith, serverSettingsSchema } from "#contract";
+import { parseWith, serverSettingsSchema, type ServerSettingsFile } from "#contract";
 import { SettingsAuthenticator } from "../../server/auth/settings-authenticator.ts";
 import { hashPassword } from "../../server/auth/password-hash.ts";
 import { SharedPassivePorts } from "../../server/data/shared-passive-ports.ts";
 import type { LogFields, Logger } from "../../server/logging/logger.ts";
-import { DEFAULT_LIMITS, type SessionLimits } from "../../server/session/limits.ts";
+import type { SessionLimits } from "../../server/session/limits.ts";
 import { FtpServer } from "../../server/session/server.ts";
-import type { ServerView } from "../../server/session/view.ts";
+import type { ServerView, SiteView } from "../../server/session/view.ts";
 import { openView } from "../../server/startup/views.ts";
 import type { Storage } from "../../server/storage/storage.ts";
 import { freePorts } from "./server.ts";
@@ -24,6 +24,8 @@ export interface InProcessServer extends AsyncDisposable {
 
 export interface InProcessOptions {
   readonly limits?: Partial<SessionLimits>;
+  /** Merged over the defaults below. */
+  readonly settings?: Partial<ServerSettingsFile>;
   /** Opens the storage at an absolute folder. */
   readonly openStorage: (folder: string) => Promise<Storage>;
 }
@@ -40,6 +42,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     tls: { controlPolicy: "allow" },
     dataFolder,
     accounts: [{ name: "alice", passwordHash: await hashPassword("secret", cheap) }],
+    ...options.settings,
   });
   const records: ({ readonly event: string } & LogFields)[] = [];
   const logger: Logger = {
@@ -57,7 +60,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     },
     settings,
   );
-  const view: ServerView = { ...opened, limits: { ...DEFAULT_LIMITS, ...options.limits } };
+  const view = withLimits(opened, options.limits ?? {});
   const server = new FtpServer(view, logger);
   await server.listen();
   return {
@@ -71,5 +74,19 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       await view.passivePorts[Symbol.asyncDispose]();
       await rm(dataFolder, { recursive: true, force: true });
     },
+  };
+}
+
+/** A view whose sites all have some limits that no settings have. */
+function withLimits(view: ServerView, changed: Partial<SessionLimits>): ServerView {
+  const change = (site: SiteView): SiteView => ({
+    ...site,
+    limits: { ...site.limits, ...changed },
+  });
+  const [first, ...others] = view.sites;
+  return {
+    ...view,
+    limits: { ...view.limits, ...changed },
+    sites: [change(first), ...others.map(change)],
   };
 }
