@@ -86,7 +86,8 @@ point_at() {
 }
 
 apply_rules() {
-  sysctl -q -p ${layout.sysctlFile}
+  # -e: an older kernel goes without the newest settings, which only make it faster.
+  sysctl -q -e -p ${layout.sysctlFile}
   nft -f ${layout.guestFirewallFile}
 }
 
