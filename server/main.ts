@@ -1,9 +1,11 @@
 /** Entry of the server's process: arguments, adapters, signals. The only user of `process`. */
+import { hostname } from "node:os";
 import { ContractError, formatRange, sliceRange } from "#contract";
 import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
 import { SharedPassivePorts } from "./data/shared-passive-ports.ts";
 import { JsonLogger } from "./logging/json-logger.ts";
 import type { Logger } from "./logging/logger.ts";
+import { openW3cLog } from "./logging/w3c-log.ts";
 import { BOUNDS } from "./session/limits.ts";
 import { FtpServer } from "./session/server.ts";
 import { parseArguments, UsageError } from "./startup/arguments.ts";
@@ -27,6 +29,13 @@ function chooseAdapters(logger: Logger): Adapters {
         ranges: sliceRange(passive.ports, 1),
         addresses: listen.addresses,
         logger,
+      }),
+    openW3cLog: (settings) =>
+      openW3cLog({
+        settings,
+        folder: settings.folder,
+        computerName: hostname(),
+        onError: ({ message }) => logger.log("error", "w3cLogFailed", { problem: message }),
       }),
     openTls: ({ certificateFile, keyFile, minVersion }) =>
       openTlsContexts({ certificateFile, keyFile, minVersion }),
@@ -76,6 +85,7 @@ async function run(): Promise<void> {
     await server.drain(AbortSignal.timeout(BOUNDS.drainSeconds * 1000));
     await statusPort[Symbol.asyncDispose]();
     await server.view().passivePorts[Symbol.asyncDispose]();
+    server.view().w3cLog?.[Symbol.dispose]();
     logger.log("info", "stopped");
   };
   process.on("SIGTERM", (signal) => void leave(signal));

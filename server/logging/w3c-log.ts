@@ -20,7 +20,10 @@ export interface W3cLogOptions {
   /** Absolute folder of the files. */
   readonly folder: string;
   readonly computerName: string;
-  /** Called when a line cannot be written (a full disk): the server goes on without it. */
+  /**
+   * Called when a line cannot be written (a full disk), once until lines can be written again: the
+   * server goes on without them.
+   */
   readonly onError: (error: Error) => void;
 }
 
@@ -29,6 +32,7 @@ export function openW3cLog({ settings, folder, computerName, onError }: W3cLogOp
   const { fields, rollover, maxFileBytes } = settings;
   const files = new Map<string, OpenFile>();
   let pending: W3cRecord[] = [];
+  let failing = false;
 
   const fileFor = (record: W3cRecord): OpenFile => {
     const target = settings.perSite ? join(folder, folderName(record.siteName)) : folder;
@@ -40,12 +44,14 @@ export function openW3cLog({ settings, folder, computerName, onError }: W3cLogOp
           : nextSizeName(target)
         : formatPeriodName(rollover, record.atMs);
     if (current?.name === wanted) return current;
+    // Forgotten first: should the next file fail to open, this one must not be closed again.
+    files.delete(target);
     if (current !== undefined) closeSync(current.descriptor);
     mkdirSync(target, { recursive: true });
     const descriptor = openSync(join(target, wanted), "a", 0o640);
     const opened = { name: wanted, descriptor, bytes: fstatSync(descriptor).size };
-    if (opened.bytes === 0) append(opened, formatW3cHeader(fields, record.atMs));
     files.set(target, opened);
+    if (opened.bytes === 0) append(opened, formatW3cHeader(fields, record.atMs));
     return opened;
   };
 
@@ -56,7 +62,10 @@ export function openW3cLog({ settings, folder, computerName, onError }: W3cLogOp
       for (const record of records) {
         append(fileFor(record), formatW3cLine(fields, record, computerName));
       }
+      if (records.length > 0) failing = false;
     } catch (error) {
+      if (failing) return;
+      failing = true;
       onError(error instanceof Error ? error : new Error(String(error)));
     }
   };

@@ -1,46 +1,110 @@
 /**
- * What becomes known of a session: the structured log and the counters. Passwords never get here.
+ * What becomes known of a session: the structured log, the W3C extended log and the counters.
+ * Passwords never get here in any other form than `***`.
  */
 import type { Logger, LogFields } from "../logging/logger.ts";
 import type { ParsedCommand } from "../protocol/commands.ts";
 import type { Metrics } from "../status/metrics.ts";
-import type { Outcome, TransferPlan, TransferResult } from "./outcomes.ts";
+import {
+  describeCommand,
+  describeFailure,
+  describeSession,
+  FIRST_REFUSAL,
+  movedBy,
+  NOTHING_MOVED,
+  type AccessLog,
+  type ChannelEvent,
+  type CommandResult,
+  type ConnectionEnds,
+  type MovedBytes,
+} from "./access-log.ts";
+import type { TransferPlan, TransferResult } from "./outcomes.ts";
 import type { Principal } from "./principal.ts";
+import type { SessionState } from "./state.ts";
 
 /** Verbs whose arguments are secret. */
 const SECRET_ARGUMENTS: ReadonlySet<string> = new Set(["PASS", "ACCT"]);
 
-/** Replies from here on refuse something. */
-const FIRST_REFUSAL = 400;
+/** What the journal needs of the server around it. */
+export interface JournalOptions {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly sessionId: string;
+  /** The log in force at this moment; undefined while none is kept. */
+  readonly accessLog: () => AccessLog | undefined;
+}
+
+/** What the journal may look at of its session. */
+export interface JournaledSession {
+  readonly connection: ConnectionEnds;
+  readonly state: SessionState;
+}
 
 export class SessionJournal {
+  readonly sessionId: string;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
+  readonly #accessLog: () => AccessLog | undefined;
+  #session: JournaledSession | undefined;
+  readonly #openedMs = Date.now();
+  /** All data connections so far. */
+  #moved: MovedBytes = NOTHING_MOVED;
+  /** The transfer that ended last, until its command is written. */
+  #last: { readonly moved: MovedBytes; readonly failure: string | undefined } | undefined;
 
-  constructor(logger: Logger, metrics: Metrics) {
+  constructor({ logger, metrics, sessionId, accessLog }: JournalOptions) {
+    this.sessionId = sessionId;
     this.#logger = logger;
     this.#metrics = metrics;
+    this.#accessLog = accessLog;
   }
 
-  opened(fields: LogFields): void {
+  /** Bytes that data connections have carried so far. */
+  get moved(): MovedBytes {
+    return this.#moved;
+  }
+
+  opened(session: JournaledSession, fields: LogFields): void {
+    this.#session = session;
     this.#metrics.sessionsOpened++;
     this.#logger.log("info", "sessionOpened", fields);
+    this.#channel("ControlChannelOpened", {});
   }
 
   closed(): void {
     this.#logger.log("info", "sessionClosed");
+    this.#channel("ControlChannelClosed", {
+      moved: this.#moved,
+      tookMs: Date.now() - this.#openedMs,
+    });
   }
 
-  /** @param code of the last reply that the command got. */
-  command({ verb, argument }: ParsedCommand, outcome: Outcome, code: number, tookMs: number): void {
+  command(parsed: ParsedCommand, result: CommandResult): void {
+    const { verb, argument } = parsed;
+    const { outcome, code, tookMs } = result;
+    const secret = argument !== undefined && SECRET_ARGUMENTS.has(verb);
     this.#logger.log(code >= FIRST_REFUSAL ? "info" : "debug", "command", {
       verb,
-      argument: argument !== undefined && SECRET_ARGUMENTS.has(verb) ? "***" : argument,
+      argument: secret ? "***" : argument,
       code,
       reason: "reason" in outcome ? outcome.reason : undefined,
       tookMs,
     });
     if (verb === "PASS" && code >= FIRST_REFUSAL) this.#metrics.loginsRefused++;
+    const transfer = outcome.kind === "transfer" ? this.#last : undefined;
+    if (outcome.kind === "transfer") this.#last = undefined;
+    const accessLog = this.#accessLog();
+    if (accessLog === undefined || this.#session === undefined) return;
+    accessLog.write({
+      ...describeSession(this.#session.connection, this.sessionId, result.after),
+      ...describeCommand(
+        secret ? { ...parsed, argument: "***" } : parsed,
+        result,
+        transfer?.moved ?? NOTHING_MOVED,
+        transfer?.failure,
+      ),
+      atMs: Date.now(),
+    });
   }
 
   loggedIn({ account, siteName }: Principal): void {
@@ -52,11 +116,21 @@ export class SessionJournal {
     this.#metrics.transfersStarted++;
   }
 
+  dataChannelOpened(plan: TransferPlan): void {
+    this.#channel("DataChannelOpened", { virtualPath: plan.path });
+  }
+
   transferEnded(plan: TransferPlan, result: TransferResult, tookMs: number): void {
     if (result.kind === "complete") this.#metrics.transfersCompleted++;
     else this.#metrics.transfersFailed++;
-    if (plan.direction === "receive") this.#metrics.bytesReceived += result.bytes;
-    else this.#metrics.bytesSent += result.bytes;
+    const moved = movedBy(plan, result);
+    this.#metrics.bytesReceived += moved.received;
+    this.#metrics.bytesSent += moved.sent;
+    this.#moved = {
+      sent: this.#moved.sent + moved.sent,
+      received: this.#moved.received + moved.received,
+    };
+    this.#last = { moved, failure: describeFailure(result) };
     const failure = result.kind === "failed" ? result.failure : undefined;
     this.#logger.log("info", "transfer", {
       direction: plan.direction,
@@ -65,6 +139,13 @@ export class SessionJournal {
       tookMs,
       result: failure?.kind ?? "complete",
       reason: failure?.kind === "storage" ? failure.error : undefined,
+    });
+    if (failure?.kind === "noConnection") return;
+    this.#channel("DataChannelClosed", {
+      moved,
+      tookMs,
+      virtualPath: plan.path,
+      reason: this.#last.failure,
     });
   }
 
@@ -82,4 +163,25 @@ export class SessionJournal {
     const description = error instanceof Error ? error.stack : String(error);
     this.#logger.log("error", "bug", { error: description });
   }
+
+  #channel(event: ChannelEvent, { moved = NOTHING_MOVED, ...facts }: ChannelFacts): void {
+    const accessLog = this.#accessLog();
+    if (accessLog === undefined || this.#session === undefined) return;
+    const { connection, state } = this.#session;
+    accessLog.write({
+      ...describeSession(connection, this.sessionId, state),
+      ...facts,
+      atMs: Date.now(),
+      method: event,
+      bytesSent: moved.sent,
+      bytesReceived: moved.received,
+    });
+  }
+}
+
+interface ChannelFacts {
+  readonly moved?: MovedBytes;
+  readonly tookMs?: number;
+  readonly virtualPath?: string;
+  readonly reason?: string | undefined;
 }

@@ -101,10 +101,15 @@ export class FtpServer implements SessionHost {
     this.#keepAlive(socket);
     const id = String(++this.#lastSession);
     const logger = this.#logger.with({ session: id, peer: address });
-    const journal = new SessionJournal(logger, this.metrics);
+    const journal = new SessionJournal({
+      logger,
+      metrics: this.metrics,
+      sessionId: id,
+      accessLog: () => this.#view.w3cLog,
+    });
     const session = new Session(socket, this, journal);
     this.#sessions.add(session);
-    journal.opened({ port: socket.localPort, implicitTls: mode !== "clear" });
+    journal.opened(session, { port: socket.localPort, implicitTls: mode !== "clear" });
     void session.start(mode);
   }
 

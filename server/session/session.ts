@@ -5,13 +5,7 @@
 import type { Socket } from "node:net";
 import type { ParsedCommand } from "../protocol/commands.ts";
 import type { LineEvent } from "../protocol/lines.ts";
-import {
-  cleanText,
-  formatReply,
-  formatReplyStart,
-  reply,
-  type Reply,
-} from "../protocol/replies.ts";
+import { formatReply, reply, type Reply } from "../protocol/replies.ts";
 import { TlsHandshakeError } from "../tls/secure-socket.ts";
 import { CommandQueue } from "./command-queue.ts";
 import { ControlConnection, type ConnectionOwner } from "./connection.ts";
@@ -23,7 +17,8 @@ import type { SessionJournal } from "./journal.ts";
 import { BOUNDS } from "./limits.ts";
 import type { Outcome, TransferPlan } from "./outcomes.ts";
 import { limitsOf } from "./principal.ts";
-import { IMPLICIT_TLS_STATE, type Login, type StateChange } from "./state.ts";
+import { IMPLICIT_TLS_STATE, type Login, type SessionState, type StateChange } from "./state.ts";
+import { streamReply } from "./streamed-reply.ts";
 import { RunningTransfer } from "./transfers.ts";
 import type { ServerView } from "./view.ts";
 
@@ -60,6 +55,10 @@ export class Session implements ConnectionOwner {
     this.#deadlineMs = Date.now() + host.view().limits.unauthenticatedSeconds * 1000;
     this.connection = new ControlConnection(socket, this);
     this.#queue = new CommandQueue(this.connection);
+  }
+
+  get state(): SessionState {
+    return this.#holdings.state;
   }
 
   /** Greets the client; with implicit TLS after the handshake. */
@@ -175,7 +174,7 @@ export class Session implements ConnectionOwner {
 
   async #execute(parsed: ParsedCommand): Promise<void> {
     const startedMs = Date.now();
-    const before = this.#holdings.state.login;
+    const before = this.#holdings.state;
     const { outcome, change } = await dispatch(parsed, {
       state: this.#holdings.state,
       view: this.#host.view(),
@@ -189,8 +188,10 @@ export class Session implements ConnectionOwner {
     // While a transfer runs, what it leaves standing is its own affair.
     if (this.#transfer === undefined) await this.#holdings.apply(change);
     await this.#perform(outcome);
-    this.#journal.command(parsed, outcome, this.#lastCode, Date.now() - startedMs);
-    if (this.#transfer === undefined) this.#settle(before);
+    const { state: after } = this.#holdings;
+    const tookMs = Date.now() - startedMs;
+    this.#journal.command(parsed, { outcome, before, after, code: this.#lastCode, tookMs });
+    if (this.#transfer === undefined) this.#settle(before.login);
   }
 
   /** After a command: notes a login, and until when the next one may come. */
@@ -217,12 +218,7 @@ export class Session implements ConnectionOwner {
         this.close(outcome.reply);
         return;
       case "streamedReply":
-        this.connection.write(formatReplyStart(outcome.code, outcome.first));
-        for await (const line of outcome.lines) {
-          if (this.#phase !== "open") return;
-          this.connection.write(` ${cleanText(line)}\r\n`);
-          await this.connection.drained();
-        }
+        await streamReply(outcome, this.connection, () => this.#phase === "open");
         this.#write({ code: outcome.code, lines: [outcome.last] });
         return;
       case "secure":
@@ -264,6 +260,7 @@ export class Session implements ConnectionOwner {
         localAddress: this.connection.localAddress,
         localPort: this.connection.localPort,
         announce: () => this.#write(reply.opening(plan.opening)),
+        onOpen: () => this.#journal.dataChannelOpened(plan),
       })
       .finally(() => (this.#transfer = undefined));
     this.#write(transferReply(result));

@@ -19,6 +19,8 @@ export interface TransferOptions {
   readonly localAddress: string;
   readonly localPort: number;
   readonly limits: SessionLimits;
+  /** Told once the data connection is open and, where asked for, secured. */
+  readonly onOpen: () => void;
   /** Sends the reply 150; called once, unless the transfer fails before. */
   readonly announce: () => void;
 }
@@ -57,6 +59,7 @@ export class RunningTransfer implements TransferStatus {
     await using _upload = plan.direction === "receive" ? plan.target : undefined;
     try {
       const socket = await this.#connect(options);
+      options.onOpen();
       try {
         return await this.#move(socket, options.limits);
       } finally {
@@ -127,8 +130,8 @@ export class RunningTransfer implements TransferStatus {
     };
     switch (plan.direction) {
       case "send": {
-        const { source, offset, ascii } = plan;
-        const bytes = await sendFile(socket, source, { ...common, offset, ascii });
+        const { source, offset, end, ascii } = plan;
+        const bytes = await sendFile(socket, source, { ...common, offset, end, ascii });
         return { kind: "complete", bytes };
       }
       case "list":

@@ -7,6 +7,7 @@ import type { Authorization } from "../access/authorization.ts";
 import type { IpRestrictionPlan } from "../access/ip-restrictions.ts";
 import type { RequestFilter } from "../access/request-filter.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
+import type { W3cLog } from "../logging/w3c-log.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
@@ -34,6 +35,8 @@ export interface ServerView {
   readonly accounts: ReadonlyMap<string, Account>;
   readonly authenticator: Authenticator;
   readonly passivePorts: PassivePorts;
+  /** Undefined while the settings keep none. */
+  readonly w3cLog: W3cLog | undefined;
   /** Undefined without a certificate. */
   readonly tls: TlsContexts | undefined;
 }

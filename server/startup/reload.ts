@@ -69,8 +69,10 @@ export class Reloader implements Disposable {
       await server.replaceView(view);
     } catch (error) {
       if (moved) await view.passivePorts[Symbol.asyncDispose]();
+      if (view.w3cLog !== before.w3cLog) view.w3cLog?.[Symbol.dispose]();
       throw error;
     }
+    if (view.w3cLog !== before.w3cLog) before.w3cLog?.[Symbol.dispose]();
     if (moved) await before.passivePorts[Symbol.asyncDispose]();
     this.#watch[Symbol.dispose]();
     this.#watch = this.#startWatch();

@@ -44,6 +44,7 @@ export async function readSettings(args: StartupArguments): Promise<ServerSettin
         : { certificateFile: resolve(folder, certificateFile) }),
       ...(keyFile === undefined ? {} : { keyFile: resolve(folder, keyFile) }),
     },
+    log: { ...settings.log, folder: resolve(folder, settings.log.folder) },
     dataFolder:
       dataFolder === undefined ? resolve(folder, settings.dataFolder) : resolve(dataFolder),
   };

@@ -7,6 +7,7 @@ import { planIpRestrictions } from "../access/ip-restrictions.ts";
 import { planRequestFilter } from "../access/request-filter.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
+import type { W3cLog } from "../logging/w3c-log.ts";
 import { planSessionLimits } from "../session/limits.ts";
 import type { ServerView, SiteView } from "../session/view.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -20,6 +21,8 @@ export interface Adapters {
   readonly storages: Map<string, Promise<Storage>>;
   openAuthenticator(settings: ServerSettings): Authenticator;
   openPassivePorts(settings: ServerSettings): PassivePorts;
+  /** Opens the W3C extended log; its folder is absolute. Files are opened with the first line. */
+  openW3cLog(settings: ServerSettings["log"]): W3cLog;
   openTls(
     settings: ServerSettings["tls"] & { readonly certificateFile: string },
   ): Promise<TlsContexts>;
@@ -51,6 +54,7 @@ export async function openView(
     accounts: new Map(settings.accounts.map((account) => [account.name, account])),
     authenticator: adapters.openAuthenticator(settings),
     tls,
+    w3cLog: openW3cLog(adapters, settings, previous),
     passivePorts: keepsPassivePorts(settings, previous)
       ? previous.passivePorts
       : adapters.openPassivePorts(settings),
@@ -107,6 +111,18 @@ async function openTls(
   if (kept === undefined) return adapters.openTls({ ...tls, certificateFile });
   await kept.reload();
   return kept;
+}
+
+/** The log that is open goes on while its settings stay as they are. */
+function openW3cLog(
+  adapters: Adapters,
+  { log }: ServerSettings,
+  previous: ServerView | undefined,
+): W3cLog | undefined {
+  if (!log.enabled) return undefined;
+  return isDeepStrictEqual(log, previous?.settings.log)
+    ? previous?.w3cLog
+    : adapters.openW3cLog(log);
 }
 
 function keepsPassivePorts(

@@ -56,6 +56,9 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       openAuthenticator: ({ accounts }) => new SettingsAuthenticator(accounts),
       openPassivePorts: () =>
         new SharedPassivePorts({ ranges: [range], addresses: [host], logger }),
+      openW3cLog: () => {
+        throw new Error("this server keeps no log");
+      },
       openTls: () => Promise.reject(new Error("this server has no certificate")),
     },
     settings,

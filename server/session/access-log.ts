@@ -1,0 +1,134 @@
+/** From what a session does to lines of the W3C extended log. Pure, but for the log it writes to. */
+import type { W3cRecord } from "../logging/w3c-format.ts";
+import type { ParsedCommand } from "../protocol/commands.ts";
+import { resolvePath } from "../protocol/paths.ts";
+import { transferReply } from "./failures.ts";
+import type { Outcome, TransferPlan, TransferResult } from "./outcomes.ts";
+import type { Principal } from "./principal.ts";
+import type { SessionState } from "./state.ts";
+
+/** Where lines go: `W3cLog`, without its files. */
+export interface AccessLog {
+  write(record: W3cRecord): void;
+}
+
+/** The ends of a control connection, without IPv4-mapping. */
+export interface ConnectionEnds {
+  readonly peerAddress: string;
+  readonly peerPort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+
+/** What a command came to. */
+export interface CommandResult {
+  readonly outcome: Outcome;
+  /** The session's state before the command and after it. */
+  readonly before: SessionState;
+  readonly after: SessionState;
+  /** Of the last reply that the command got. */
+  readonly code: number;
+  readonly tookMs: number;
+}
+
+/** Bytes on data connections, from the server's side. */
+export interface MovedBytes {
+  readonly sent: number;
+  readonly received: number;
+}
+
+export const NOTHING_MOVED: MovedBytes = { sent: 0, received: 0 };
+
+export type ChannelEvent =
+  "ControlChannelOpened" | "ControlChannelClosed" | "DataChannelOpened" | "DataChannelClosed";
+
+/** Replies from here on refuse something. */
+export const FIRST_REFUSAL = 400;
+
+/** The part of a line that belongs to the session, not to the command. */
+export function describeSession(
+  ends: ConnectionEnds,
+  sessionId: string,
+  state: SessionState,
+): Omit<W3cRecord, "method" | "atMs"> {
+  return {
+    clientAddress: ends.peerAddress,
+    clientPort: ends.peerPort,
+    serverAddress: ends.localAddress,
+    serverPort: ends.localPort,
+    sessionId,
+    ...describeLogin(state),
+  };
+}
+
+function describeLogin({ login }: SessionState): Pick<W3cRecord, "userName" | "siteName"> {
+  switch (login.kind) {
+    case "none":
+      return {};
+    case "userNamed":
+      return { userName: login.userName, siteName: login.siteName };
+    case "loggedIn":
+      return nameOf(login.principal);
+  }
+}
+
+function nameOf({ account, siteName }: Principal): Pick<W3cRecord, "userName" | "siteName"> {
+  return { userName: account.name, siteName };
+}
+
+/** One line for a command; @param moved what its data connection carried. */
+export function describeCommand(
+  { verb, argument }: ParsedCommand,
+  result: CommandResult,
+  moved: MovedBytes,
+  failure: string | undefined,
+): Omit<W3cRecord, "atMs"> {
+  const { outcome, before, after, code, tookMs } = result;
+  return {
+    // A refused password leaves nobody; the line still says whose it was.
+    ...(after.login.kind === "none" ? describeLogin(before) : {}),
+    method: verb,
+    argument,
+    status: code,
+    bytesSent: moved.sent,
+    bytesReceived: moved.received,
+    tookMs,
+    virtualPath: virtualPath(verb, argument, result),
+    reason: failure ?? describeRefusal(outcome, code),
+  };
+}
+
+/** Why a command was refused: the rule or fault behind the reply, or else the reply itself. */
+function describeRefusal(outcome: Outcome, code: number): string | undefined {
+  if (code < FIRST_REFUSAL) return undefined;
+  if (outcome.kind !== "reply" && outcome.kind !== "close") return undefined;
+  return outcome.reason ?? outcome.reply.lines.join(" ");
+}
+
+/** Why a transfer failed; undefined when it did not. */
+export function describeFailure(result: TransferResult): string | undefined {
+  return result.kind === "complete" ? undefined : transferReply(result).lines.join(" ");
+}
+
+export function movedBy(plan: TransferPlan, { bytes }: TransferResult): MovedBytes {
+  return plan.direction === "receive" ? { sent: 0, received: bytes } : { sent: bytes, received: 0 };
+}
+
+/** Verbs whose whole argument is a path. */
+const PATH_VERBS: ReadonlySet<string> = new Set([
+  ...["RETR", "STOR", "APPE", "DELE", "RNFR", "RNTO", "SIZE", "MDTM", "MLST", "MLSD"],
+  ...["CWD", "XCWD", "MKD", "XMKD", "RMD", "XRMD", "HASH"],
+]);
+
+/** The path that the command was about, as the client sees it; else the folder it is in. */
+function virtualPath(
+  verb: string,
+  argument: string | undefined,
+  { outcome, before, after }: CommandResult,
+): string | undefined {
+  if (outcome.kind === "transfer") return outcome.plan.path;
+  if (after.login.kind !== "loggedIn") return undefined;
+  if (argument === undefined || !PATH_VERBS.has(verb)) return after.folder;
+  const resolved = resolvePath(before.folder, argument);
+  return resolved.ok ? resolved.path : after.folder;
+}

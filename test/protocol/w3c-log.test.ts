@@ -1,0 +1,159 @@
+/** The W3C extended log of a running server: what it holds, when it is opened and closed. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { ServerSettingsFile } from "#contract";
+import { startServer, type TestServer } from "../support/server.ts";
+import { WireClient } from "../support/wire-client.ts";
+
+const LOG: ServerSettingsFile["log"] = { enabled: true, folder: "w3c" };
+
+type Line = Readonly<Record<string, string | undefined>>;
+
+function readLines(server: TestServer, folder = "w3c"): readonly Line[] {
+  const path = join(server.folder, folder);
+  const text = readdirSync(path)
+    .map((name) => readFileSync(join(path, name), "utf8"))
+    .join("");
+  const fields = /^#Fields: (.*)$/mu.exec(text)?.[1]?.split(" ") ?? [];
+  return text
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => {
+      const values = line.split(" ");
+      expect(values).toHaveLength(fields.length);
+      return Object.fromEntries(fields.map((field, index) => [field, values[index]]));
+    });
+}
+
+/** Resolves once the server has closed the session; its lines are on disk then or a turn later. */
+async function quit(server: TestServer, client: WireClient): Promise<void> {
+  await client.expect("QUIT", 221);
+  await client.closed();
+  await server.logged("sessionClosed");
+}
+
+async function stop(server: TestServer): Promise<void> {
+  server.process.kill("SIGTERM");
+  await server.logged("stopped");
+}
+
+describe("the W3C extended log", () => {
+  it("has a line for each command and channel, with bytes, path, session and reason", async () => {
+    await using server = await startServer({
+      settings: {
+        log: LOG,
+        sites: [
+          {
+            name: "files",
+            authorization: [
+              { effect: "allow", users: ["*"] },
+              { effect: "deny", path: "/closed", users: ["*"] },
+            ],
+          },
+        ],
+      },
+    });
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.login();
+    expect(await client.upload("STOR a b.txt", "12345")).toEqual([150, 226]);
+    expect((await client.download("RETR a b.txt")).data).toBe("12345");
+    await client.expect("DELE closed/x", 550);
+    await client.expect("RETR x", 425);
+    await quit(server, client);
+    await stop(server);
+
+    const lines = readLines(server);
+    const of = (method: string): readonly Line[] =>
+      lines.filter((line) => line["cs-method"] === method);
+    expect(lines.at(0)?.["cs-method"]).toBe("ControlChannelOpened");
+    expect(lines.at(-1)).toMatchObject({
+      "cs-method": "ControlChannelClosed",
+      "sc-bytes": "5",
+      "cs-bytes": "5",
+    });
+    expect(of("PASS")[0]).toMatchObject({
+      "cs-uri-stem": "***",
+      "sc-status": "230",
+      "cs-username": "alice",
+      "s-sitename": "files",
+      "c-ip": "127.0.0.1",
+      "s-port": String(server.controlPort),
+    });
+    expect(of("STOR")[0]).toMatchObject({
+      "cs-uri-stem": "a+b.txt",
+      "x-fullpath": "/a+b.txt",
+      "sc-status": "226",
+      "cs-bytes": "5",
+      "sc-bytes": "0",
+    });
+    expect(of("RETR").map((line) => [line["sc-status"], line["sc-bytes"]])).toEqual([
+      ["226", "5"],
+      ["425", "0"],
+    ]);
+    expect(of("DataChannelOpened")).toHaveLength(2);
+    expect(of("DataChannelClosed").map((line) => line["cs-bytes"])).toEqual(["5", "0"]);
+    expect(of("DELE")[0]?.["x-debug"]).toContain("authorization.1");
+    expect(of("DELE")[0]?.["x-fullpath"]).toBe("/closed/x");
+    expect(new Set(lines.map((line) => line["x-session"]))).toEqual(new Set(["1"]));
+  });
+
+  it("names a refused user and why, never the password", async () => {
+    await using server = await startServer({ settings: { log: LOG } });
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.reply();
+    await client.expect("USER mallory", 331);
+    await client.expect("PASS letmein", 530);
+    await stop(server);
+    expect(readLines(server).find((line) => line["cs-method"] === "PASS")).toMatchObject({
+      "cs-username": "mallory",
+      "sc-status": "530",
+      "x-debug": "unknown+user",
+    });
+    expect(JSON.stringify(server.records) + JSON.stringify(readLines(server))).not.toContain(
+      "letmein",
+    );
+  });
+
+  it("says why a transfer failed", async () => {
+    await using server = await startServer({ settings: { log: LOG } });
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.login();
+    const data = await client.openData();
+    await client.expect("STOR a.bin", 150);
+    data.on("error", () => undefined);
+    await client.expect("ABOR", 426);
+    await stop(server);
+    expect(readLines(server).find((line) => line["cs-method"] === "STOR")).toMatchObject({
+      "sc-status": "426",
+      "x-debug": expect.stringContaining("aborted") as string,
+    });
+  });
+
+  it("begins, moves and ends with the settings, without a restart", async () => {
+    await using server = await startServer();
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.login();
+    expect(existsSync(join(server.folder, "w3c"))).toBe(false);
+    const change = async (log: ServerSettingsFile["log"], reloads: number): Promise<void> => {
+      writeFileSync(server.settingsFile, JSON.stringify({ ...server.settings, log }));
+      server.process.kill("SIGHUP");
+      await expect
+        .poll(() => server.records.filter(({ event }) => event === "settingsReloaded").length)
+        .toBeGreaterThanOrEqual(reloads);
+    };
+    await change(LOG, 1);
+    await client.expect("MKD one", 257);
+    await change({ ...LOG, folder: "moved" }, 2);
+    await client.expect("MKD two", 257);
+    await change({ enabled: false }, 3);
+    await client.expect("MKD three", 257);
+    await stop(server);
+    const made = (folder: string): readonly unknown[] =>
+      readLines(server, folder)
+        .filter((line) => line["cs-method"] === "MKD")
+        .map((line) => line["cs-uri-stem"]);
+    expect(made("w3c")).toEqual(["one"]);
+    expect(made("moved")).toEqual(["two"]);
+  });
+});
