@@ -8,6 +8,7 @@ interface Options {
   readonly stack: string;
   readonly set?: readonly string[];
   readonly compare?: string;
+  readonly against?: string;
   readonly json?: boolean;
 }
 
@@ -24,6 +25,7 @@ export function register(program: Command): void {
       collect,
     )
     .option("--compare <file>", "print only what differs from a table that --json has written")
+    .option("--against <ref>", "print only what differs from the same stack at a git revision")
     .option("--json", "print JSON: one object per layer")
     .action(run);
 }
@@ -32,9 +34,17 @@ function collect(value: string, previous: readonly string[] = []): readonly stri
   return [...previous, value];
 }
 
-async function run({ stack, set = [], compare, json }: Options): Promise<void> {
-  const earlier = compare === undefined ? undefined : await readTable(compare);
+async function run({ stack, set = [], compare, against, json }: Options): Promise<void> {
+  if (compare !== undefined && against !== undefined) {
+    throw new UsageError("--compare and --against exclude each other; give one of them");
+  }
   const { evaluateExposure, PROJECT_FOLDER } = await import("../exposure/evaluate.ts");
+  const earlier =
+    against !== undefined
+      ? await readRevision(PROJECT_FOLDER, against, stack)
+      : compare !== undefined
+        ? await readTable(compare)
+        : undefined;
   const rows = await evaluateExposure({
     projectFolder: PROJECT_FOLDER,
     stack,
@@ -60,16 +70,33 @@ async function render(
   return formatExposure(rows);
 }
 
+/** The settings of the other revision stand in its own stack file: --set is about this one. */
+async function readRevision(
+  projectFolder: string,
+  ref: string,
+  stack: string,
+): Promise<readonly ExposureRow[]> {
+  const { exposureAt } = await import("../exposure/revision.ts");
+  const table = await parseTable(await exposureAt(projectFolder, ref, stack));
+  if (table !== undefined) return table;
+  throw new UsageError(`--against: ${ref} is too old to print an exposure table`);
+}
+
 async function readTable(file: string): Promise<readonly ExposureRow[]> {
-  const { isExposureTable } = await import("../exposure/difference.ts");
-  const content = await readFile(file, "utf8");
-  try {
-    const table: unknown = JSON.parse(content);
-    if (isExposureTable(table)) return table;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
+  const table = await parseTable(await readFile(file, "utf8"));
+  if (table !== undefined) return table;
   throw new UsageError(
     `--compare: ${file} holds no exposure table; make one with: npx gangway exposure --json > ${file}`,
   );
+}
+
+async function parseTable(content: string): Promise<readonly ExposureRow[] | undefined> {
+  const { isExposureTable } = await import("../exposure/difference.ts");
+  try {
+    const table: unknown = JSON.parse(content);
+    return isExposureTable(table) ? table : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
