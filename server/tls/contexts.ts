@@ -1,4 +1,4 @@
-/** The TLS contexts of the server: one certificate, three channels, sessions shared among them. */
+/** The TLS contexts of a site: one certificate, three channels, sessions shared among them. */
 import { randomBytes, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
@@ -24,6 +24,10 @@ export type CertificateSource =
 
 export type TlsContextOptions = CertificateSource & {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** `off`: data connections never resume the control connection's session. */
+  readonly sessionReuse?: "allow" | "require" | "off";
+  /** Where the certificate's settings stand, for errors: `tls` unless given. */
+  readonly setting?: string;
   /** Session ticket keys, 48 bytes; given where several processes resume each other's sessions. */
   readonly ticketKeys?: Buffer;
   /** For tests: leaves out the guards that come before this one. */
@@ -78,7 +82,8 @@ const SESSION_ID_CONTEXT = "gangway";
 
 /** Everything that one certificate gives; replaced as a whole by a reload. */
 interface Generation {
-  readonly general: ChannelContext;
+  readonly control: ChannelContext;
+  readonly download: ChannelContext;
   readonly upload: () => Promise<{ readonly context: ChannelContext; readonly guard: TicketGuard }>;
   readonly facts: CertificateFacts;
 }
@@ -92,10 +97,9 @@ interface Generation {
 export async function openTlsContexts(options: TlsContextOptions): Promise<TlsContexts> {
   const ticketKeys = options.ticketKeys ?? randomBytes(TICKET_KEYS_BYTES);
   let inForce = await openGeneration(options, ticketKeys);
-  const general: TlsChannel = { current: () => Promise.resolve(inForce.general) };
   return {
-    control: general,
-    download: general,
+    control: { current: () => Promise.resolve(inForce.control) },
+    download: { current: () => Promise.resolve(inForce.download) },
     upload: { current: async () => (await inForce.upload()).context },
     certificate: () => inForce.facts,
     ticketGuard: async () => (await inForce.upload()).guard,
@@ -108,13 +112,13 @@ export async function openTlsContexts(options: TlsContextOptions): Promise<TlsCo
 async function openGeneration(options: TlsContextOptions, ticketKeys: Buffer): Promise<Generation> {
   const { chain, key, finding } = await readSource(options);
   const facts = readFacts(chain, finding);
-  const open = (): SecureContext => {
+  const open = (keys: Buffer): SecureContext => {
     const settings: SecureContextOptions = {
       cert: chain,
       key,
       minVersion: options.minVersion,
       honorCipherOrder: true,
-      ticketKeys,
+      ticketKeys: keys,
       sessionIdContext: SESSION_ID_CONTEXT,
       sessionTimeout: SESSION_LIFETIME_SECONDS,
     };
@@ -124,21 +128,26 @@ async function openGeneration(options: TlsContextOptions, ticketKeys: Buffer): P
       throw finding(describeOpenSslError(error), error);
     }
   };
-  const control = open();
+  const control = open(ticketKeys);
+  const reuses = options.sessionReuse !== "off";
+  // Keys that the control connection does not have: its sessions are unknown there.
+  const dataKeys = reuses ? ticketKeys : randomBytes(TICKET_KEYS_BYTES);
+  const download = reuses ? control : open(dataKeys);
   let upload: ReturnType<Generation["upload"]> | undefined;
   const openUpload: Generation["upload"] = async () => {
-    const context = open();
+    const context = open(dataKeys);
     if (
       options.ticketGuard !== "heldOutput" &&
-      declineTickets(context, ticketKeys) &&
-      (await provesTicketless(control, context))
+      declineTickets(context, dataKeys) &&
+      (await provesTicketless(download, context))
     ) {
       return { context: { secureContext: context, holdsOutput: false }, guard: "keyCallback" };
     }
-    return { context: { secureContext: control, holdsOutput: true }, guard: "heldOutput" };
+    return { context: { secureContext: download, holdsOutput: true }, guard: "heldOutput" };
   };
   return {
-    general: { secureContext: control, holdsOutput: false },
+    control: { secureContext: control, holdsOutput: false },
+    download: { secureContext: download, holdsOutput: false },
     upload: () => (upload ??= openUpload()),
     facts,
   };
@@ -147,17 +156,17 @@ async function openGeneration(options: TlsContextOptions, ticketKeys: Buffer): P
 type FindingOf = (problem: string, cause: unknown) => ContractError;
 
 async function readSource(
-  source: CertificateSource,
+  source: CertificateSource & Pick<TlsContextOptions, "setting">,
 ): Promise<{ readonly chain: string; readonly key: string; readonly finding: FindingOf }> {
   if ("pem" in source) {
     return { chain: source.pem, key: source.pem, finding: findingOf("certificate", "(PEM text)") };
   }
-  const { certificateFile, keyFile } = source;
-  const chain = await readPem("tls.certificateFile", certificateFile);
+  const { certificateFile, keyFile, setting = "tls" } = source;
+  const chain = await readPem(`${setting}.certificateFile`, certificateFile);
   return {
     chain,
-    key: keyFile === undefined ? chain : await readPem("tls.keyFile", keyFile),
-    finding: findingOf("tls.certificateFile", certificateFile),
+    key: keyFile === undefined ? chain : await readPem(`${setting}.keyFile`, keyFile),
+    finding: findingOf(`${setting}.certificateFile`, certificateFile),
   };
 }
 
@@ -200,7 +209,7 @@ function describeOpenSslError(error: unknown): string {
 
 function findingOf(setting: string, value: string): FindingOf {
   const fix =
-    "give a PEM file with the chain, leaf first, and its unencrypted key, or the key in tls.keyFile";
+    "give a PEM file with the chain, leaf first, and its unencrypted key, or the key in a keyFile of its own";
   return (problem, cause) => {
     const error = new ContractError([{ setting, value, problem, fix }]);
     error.cause = cause;

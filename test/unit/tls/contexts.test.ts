@@ -112,3 +112,28 @@ test("chain and key may lie in two files", async () => {
   expect(contexts.certificate().subject).toBe("CN=localhost");
   expect(contexts.certificate().expiresMs).toBeGreaterThan(Date.now());
 });
+
+describe("session reuse", () => {
+  test("off: data connections do not resume what the control connection began", async () => {
+    const { pem } = await makeTestCertificate();
+    const contexts = await openTlsContexts({ pem, minVersion: "TLSv1.2", sessionReuse: "off" });
+    const { ticket } = await meet(contexts.control);
+    expect(ticket).toBeDefined();
+    expect((await meet(contexts.download, ticket)).reused).toBe(false);
+    expect((await meet(contexts.upload, ticket)).reused).toBe(false);
+    expect((await meet(contexts.upload)).ticket).toBeUndefined();
+    expect((await meet(contexts.control, ticket)).reused).toBe(true);
+  });
+
+  test("never reaches from one site's contexts to another's, even with one certificate", async () => {
+    const { pem } = await makeTestCertificate();
+    const [one, two] = await Promise.all([
+      openTlsContexts({ pem, minVersion: "TLSv1.2" }),
+      openTlsContexts({ pem, minVersion: "TLSv1.2" }),
+    ]);
+    const { ticket } = await meet(one.control);
+    expect((await meet(one.download, ticket)).reused).toBe(true);
+    expect((await meet(two.control, ticket)).reused).toBe(false);
+    expect((await meet(two.download, ticket)).reused).toBe(false);
+  });
+});
