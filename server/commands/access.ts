@@ -10,6 +10,7 @@ import { checkCredentials } from "../session/gate.ts";
 import type { Outcome } from "../session/outcomes.ts";
 import {
   createPrincipal,
+  currentSite,
   findAccount,
   findSite,
   splitUserName,
@@ -80,7 +81,7 @@ async function refuse({ state, view, signal }: CommandContext, reason: string): 
 }
 
 async function enter(
-  { view, peerAddress }: CommandContext,
+  { view, peerAddress, figures }: CommandContext,
   siteName: string,
   account: Account,
 ): Promise<Outcome> {
@@ -97,7 +98,7 @@ async function enter(
       : await findHome(storage, storagePath);
   if (homeError !== undefined) return noHome(`home ${home.root}: ${homeError.kind}`);
   const start = (await findHome(principal.storage, home.start)) === undefined ? home.start : "/";
-  return answer(reply.loggedIn("Logged in."), {
+  return answer(site.messages.welcome(figures, account.name), {
     login: { kind: "loggedIn", principal },
     folder: start,
     failedLogins: 0,
@@ -166,9 +167,13 @@ const reinitialise = anytime("REIN", nothing, { inClear: true }, () =>
   }),
 );
 
-const quit = anytime("QUIT", anything, { inClear: true }, () => ({
-  kind: "close",
-  reply: reply.goodbye("Goodbye."),
-}));
+const quit = anytime("QUIT", anything, { inClear: true }, ({ view, state, figures }) => {
+  const { login } = state;
+  const userName = login.kind === "loggedIn" ? login.principal.account.name : undefined;
+  return {
+    kind: "close",
+    reply: currentSite(view, login).messages.goodbye(figures, userName),
+  };
+});
 
 export const ACCESS_COMMANDS: readonly Command[] = [user, pass, account, reinitialise, quit];

@@ -1,6 +1,7 @@
 /** What a command is: its rules, which the gate checks, its argument, and what it does. */
 import type { Right } from "#contract";
 import { type Reply } from "../protocol/replies.ts";
+import type { SessionFigures } from "../session/messages.ts";
 import type { Outcome, TransferStatus } from "../session/outcomes.ts";
 import type { Principal } from "../session/principal.ts";
 import type { Pending, SessionState } from "../session/state.ts";
@@ -16,6 +17,8 @@ export interface CommandContext {
   /** Control port that the client connected to. */
   readonly localPort: number;
   readonly nowMs: number;
+  /** What messages may say of the session. */
+  readonly figures: SessionFigures;
   /** The running transfer; only commands that answer during one see it. */
   readonly transfer: TransferStatus | undefined;
   /** A signal that aborts when the session ends; made when first asked for. */

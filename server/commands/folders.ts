@@ -2,14 +2,26 @@
 import { parentOf, quotePath } from "../protocol/paths.ts";
 import { reply } from "../protocol/replies.ts";
 import type { Outcome } from "../session/outcomes.ts";
+import { currentSite } from "../session/principal.ts";
 import { nothing, path } from "./arguments.ts";
 import { answer, loggedIn, type Command, type LoggedInContext } from "./command.ts";
+import { readDirectoryMessage } from "./directory-message.ts";
 
-async function changeFolder({ principal }: LoggedInContext, folder: string): Promise<Outcome> {
-  const entry = await principal.storage.entry(folder);
-  return entry.kind === "directory"
-    ? answer(reply.completed(`Current folder is ${quotePath(folder)}.`), { folder })
-    : answer(reply.fileUnavailable("Not a folder."));
+async function changeFolder(
+  { principal, view, state }: LoggedInContext,
+  folder: string,
+): Promise<Outcome> {
+  const { storage } = principal;
+  const entry = await storage.entry(folder);
+  if (entry.kind !== "directory") return answer(reply.fileUnavailable("Not a folder."));
+  const { directoryMessageFile } = currentSite(view, state.login).settings;
+  const message =
+    directoryMessageFile === undefined
+      ? []
+      : await readDirectoryMessage(storage, folder, directoryMessageFile);
+  const current = `Current folder is ${quotePath(folder)}.`;
+  const [first = current, ...others] = [...message, current];
+  return answer(reply.completed(first, ...others), { folder });
 }
 
 const change = (verb: string): Command =>

@@ -1,5 +1,7 @@
 /** What the server says of itself: FEAT, HELP, SYST, NOOP; and ABOR. */
+import type { Listing } from "#contract";
 import { reply } from "../protocol/replies.ts";
+import { currentSite } from "../session/principal.ts";
 import { NO_DATA } from "../session/state.ts";
 import { anything, nothing } from "./arguments.ts";
 import { answer, anytime, type Command } from "./command.ts";
@@ -40,8 +42,20 @@ export function createInformationCommands(
   return [features, help, system, noOperation, abort];
 }
 
-const system = anytime("SYST", nothing, { inClear: true, keeps: ["restart"] }, () =>
-  answer(reply.systemType("UNIX Type: L8")),
+/** Old clients choose by it how to read LIST. */
+const SYSTEM_OF_STYLE = {
+  unix: "UNIX Type: L8",
+  dos: "Windows_NT",
+} as const satisfies Record<Listing["style"], string>;
+
+const system = anytime(
+  "SYST",
+  nothing,
+  { inClear: true, keeps: ["restart"] },
+  ({ view, state }) => {
+    const { style } = currentSite(view, state.login).settings.listing;
+    return answer(reply.systemType(SYSTEM_OF_STYLE[style]));
+  },
 );
 
 const noOperation = anytime(

@@ -1,9 +1,11 @@
 /** Listings: LIST, NLST, MLSD over a data connection, STAT over the control connection. */
-import { formatFactsLine, formatUnixLine } from "../protocol/listings.ts";
+import type { Listing } from "#contract";
+import { formatDosLine, formatFactsLine, formatUnixLine } from "../protocol/listings.ts";
 import { joinPath, nameOf, parentOf } from "../protocol/paths.ts";
 import { isPattern, matchesPattern, parseListArgument } from "../protocol/patterns.ts";
 import { reply } from "../protocol/replies.ts";
 import type { Outcome } from "../session/outcomes.ts";
+import { currentSite } from "../session/principal.ts";
 import { StorageError, type Entry, type Storage } from "../storage/storage.ts";
 import { anything, optionalPath, toPath } from "./arguments.ts";
 import { answer, loggedIn, type Command, type LoggedInContext } from "./command.ts";
@@ -80,31 +82,83 @@ async function* toChunks(
   }
 }
 
-function listPlan(
-  path: string,
-  batches: AsyncIterable<readonly Entry[]>,
-  format: (entry: Entry) => string,
-): Outcome {
-  const chunks = toChunks(batches, format);
+function listPlan(path: string, chunks: AsyncIterable<Uint8Array>): Outcome {
   return { kind: "transfer", plan: { direction: "list", opening: "Listing.", path, chunks } };
 }
 
-/** LIST and NLST: options are tolerated, everything is shown with and without them. */
+/** How the site of a session wants its listings. */
+function listingOf({ view, state }: LoggedInContext): Listing {
+  return currentSite(view, state.login).settings.listing;
+}
+
+function lineFormat(listing: Listing, nowMs: number): (entry: Entry) => string {
+  return listing.style === "dos"
+    ? (entry) => formatDosLine(entry, listing.fourDigitYears)
+    : (entry) => formatUnixLine(entry, nowMs);
+}
+
+/** Names with a leading dot only to those who ask, or when the site shows them to everybody. */
+function visible(
+  batches: AsyncIterable<readonly Entry[]>,
+  { hiddenFiles }: Listing,
+  options: ReadonlySet<string> = NO_OPTIONS,
+): AsyncIterable<readonly Entry[]> {
+  return hiddenFiles || options.has("a") || options.has("A") ? batches : withoutDotNames(batches);
+}
+
+const NO_OPTIONS: ReadonlySet<string> = new Set();
+
+async function* withoutDotNames(
+  batches: AsyncIterable<readonly Entry[]>,
+): AsyncIterable<readonly Entry[]> {
+  for await (const batch of batches) yield batch.filter(({ name }) => !name.startsWith("."));
+}
+
+/** Adds the line of free bytes; what cannot be told is left out. */
+async function* withFreeBytes(
+  chunks: AsyncIterable<Uint8Array>,
+  storage: Storage,
+  folder: string,
+): AsyncIterable<Uint8Array> {
+  yield* chunks;
+  const bytes = await storage.freeBytes(folder).catch((error: unknown) => {
+    if (error instanceof StorageError) return undefined;
+    throw error;
+  });
+  if (bytes !== undefined) yield Buffer.from(`${String(bytes).padStart(39)} bytes free\r\n`);
+}
+
+/** LIST and NLST: of the options only -a means something, the others are tolerated. */
 const list = (verb: "LIST" | "NLST"): Command =>
   loggedIn(
     verb,
     { ...anything, syntax: "[<options>] [<path>]" },
     { right: "list", transfers: true },
-    async ({ principal, state, nowMs }, argument) => {
-      const { path: asWritten } = parseListArgument(argument);
+    async (context, argument) => {
+      const { principal, state, nowMs } = context;
+      const { path: asWritten, options } = parseListArgument(argument);
       const path = toPath(asWritten ?? ".", state);
       if (!path.ok) return answer(path.reply);
       const selection = await select(principal.storage, path.value, asWritten);
-      const format =
-        verb === "LIST"
-          ? (entry: Entry) => formatUnixLine(entry, nowMs)
-          : (entry: Entry) => selection.prefix + entry.name;
-      return listPlan(selection.path, selection.entries, format);
+      const listing = listingOf(context);
+      // A name that was asked for is no secret.
+      const entries =
+        selection.kind === "folder"
+          ? visible(selection.entries, listing, options)
+          : selection.entries;
+      if (verb === "NLST") {
+        return listPlan(
+          selection.path,
+          toChunks(entries, ({ name }) => selection.prefix + name),
+        );
+      }
+      const chunks = toChunks(entries, lineFormat(listing, nowMs));
+      return listPlan(
+        selection.path,
+        listing.freeBytes && selection.kind === "folder"
+          ? withFreeBytes(chunks, principal.storage, selection.path)
+          : chunks,
+      );
     },
   );
 
@@ -112,24 +166,25 @@ const machineList = loggedIn(
   "MLSD",
   optionalPath,
   { right: "list", transfers: true },
-  async ({ principal, state }, path = state.folder) => {
+  async (context, path = context.state.folder) => {
+    const { principal, state } = context;
     const entry = await principal.storage.entry(path);
     // RFC 3659 section 7.2.1: 501 when the path is no folder.
     if (entry.kind !== "directory") return answer(reply.syntaxError("Not a folder; use MLST."));
     const { storage } = principal;
-    return listPlan(path, storage.list(path), (each) => {
+    const chunks = toChunks(visible(storage.list(path), listingOf(context)), (each) => {
       const permitted = permittedBy(storage.rightsAt(joinPath(path, each.name)));
       return formatFactsLine(each, state.facts, permitted);
     });
+    return listPlan(path, chunks);
   },
 );
 
-async function statusOfPath(
-  { principal, state, nowMs }: LoggedInContext,
-  argument: string,
-): Promise<Outcome> {
+async function statusOfPath(context: LoggedInContext, argument: string): Promise<Outcome> {
+  const { principal, state, nowMs } = context;
   if (!principal.rights.has("list")) return answer(reply.fileUnavailable("Permission denied."));
-  const { path: asWritten = "." } = parseListArgument(argument);
+  const { path: asWritten = ".", options } = parseListArgument(argument);
+  const listing = listingOf(context);
   const path = toPath(asWritten, state);
   if (!path.ok) return answer(path.reply);
   const { entries, kind } = await select(principal.storage, path.value, asWritten);
@@ -137,7 +192,10 @@ async function statusOfPath(
     kind: "streamedReply",
     code: (kind === "file" ? reply.fileStatus("") : reply.directoryStatus("")).code,
     first: `Status of ${path.value}`,
-    lines: toLines(entries, (entry) => formatUnixLine(entry, nowMs)),
+    lines: toLines(
+      kind === "folder" ? visible(entries, listing, options) : entries,
+      lineFormat(listing, nowMs),
+    ),
     last: "End of status.",
   };
 }

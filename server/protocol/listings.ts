@@ -1,5 +1,5 @@
 /** Lines of listings: UNIX style for people and old clients, facts for machines (RFC 3659). */
-import { formatListingDate, formatTimeValue } from "./times.ts";
+import { formatDosDate, formatListingDate, formatTimeValue } from "./times.ts";
 
 /** What a line says of an entry. */
 export interface ListedEntry {
@@ -19,6 +19,15 @@ export function formatUnixLine(entry: ListedEntry, nowMs: number): string {
     `${String(entry.sizeBytes).padStart(12)} ${formatListingDate(entry.modifiedMs, nowMs)} ` +
     entry.name
   );
+}
+
+/** `10-02-23  11:21PM                   16 name`, as IIS and `dir` of MS-DOS write it. UTC. */
+export function formatDosLine(entry: ListedEntry, fourDigitYears: boolean): string {
+  const column =
+    entry.kind === "directory"
+      ? "       <DIR>          "
+      : ` ${String(entry.sizeBytes).padStart(20)} `;
+  return `${formatDosDate(entry.modifiedMs, fourDigitYears)}${column}${entry.name}`;
 }
 
 function formatMode(mode: number): string {

@@ -52,3 +52,17 @@ export function formatListingDate(milliseconds: number, nowMs: number): string {
   const [hour, minute] = [date.getUTCHours(), date.getUTCMinutes()];
   return `${day} ${String(hour).padStart(2, "0")}:${String(minute).padStart(2, "0")}`;
 }
+
+/** `10-02-23  11:21PM`, or with the whole year. UTC. */
+export function formatDosDate(milliseconds: number, fourDigitYears: boolean): string {
+  const date = new Date(milliseconds);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const year = String(date.getUTCFullYear())
+    .padStart(4, "0")
+    .slice(fourDigitYears ? 0 : -2);
+  const hour = date.getUTCHours();
+  return (
+    `${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}-${year}  ` +
+    `${two(hour % 12 || 12)}:${two(date.getUTCMinutes())}${hour < 12 ? "AM" : "PM"}`
+  );
+}

@@ -10,9 +10,8 @@ import { StorageError } from "../storage/storage.ts";
 import { storageReply } from "./failures.ts";
 import { checkGate } from "./gate.ts";
 import type { Outcome } from "./outcomes.ts";
-import { findSite, renewPrincipal, type Principal } from "./principal.ts";
+import { currentSite, renewPrincipal, type Principal } from "./principal.ts";
 import { NOTHING_PENDING, type SessionState, type StateChange } from "./state.ts";
-import type { SiteView } from "./view.ts";
 
 /** An outcome, and the changes of state that come with any command before those of its own. */
 export interface Dispatched {
@@ -31,7 +30,10 @@ export async function dispatch(
     return { outcome: { kind: "close", reply: reply.serviceClosing(text) }, change: {} };
   }
   const { state, principal } = renewed;
-  const filtered = siteOf({ ...context, state }).filter.checkCommand(parsed.verb, parsed.argument);
+  const filtered = currentSite(context.view, state.login).filter.checkCommand(
+    parsed.verb,
+    parsed.argument,
+  );
   if (filtered !== undefined) {
     const denied = reply.notImplemented("Command denied.");
     return { outcome: { kind: "reply", reply: denied, reason: filtered.text }, change: {} };
@@ -64,17 +66,6 @@ async function run(
     if (!(error instanceof StorageError)) throw error;
     return { kind: "reply", reply: storageReply(error.kind), reason: error.reason ?? error.kind };
   }
-}
-
-/** The site that the session belongs to as far as it is known: its request filter applies. */
-function siteOf({ state, view }: CommandContext): SiteView {
-  const name =
-    state.login.kind === "loggedIn"
-      ? state.login.principal.siteName
-      : state.login.kind === "userNamed"
-        ? state.login.siteName
-        : undefined;
-  return (name === undefined ? undefined : findSite(view, name)) ?? view.sites[0];
 }
 
 /** The state with the rights of now, or undefined when the login no longer holds. */

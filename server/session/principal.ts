@@ -95,6 +95,17 @@ export function findSite(view: ServerView, name: string): SiteView | undefined {
   return view.sites.find((site) => site.name === name);
 }
 
+/** The site that a session belongs to as far as it is known: its filter and messages apply. */
+export function currentSite(view: ServerView, login: Login): SiteView {
+  const name =
+    login.kind === "loggedIn"
+      ? login.principal.siteName
+      : login.kind === "userNamed"
+        ? login.siteName
+        : undefined;
+  return (name === undefined ? undefined : findSite(view, name)) ?? view.sites[0];
+}
+
 /** The limits of a session: of its site, once it has logged in. */
 export function limitsOf(view: ServerView, login: Login): SessionLimits {
   const site = login.kind === "loggedIn" ? findSite(view, login.principal.siteName) : undefined;

@@ -3,14 +3,12 @@ import type { Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
 import { Metrics, type Gauges } from "../status/metrics.ts";
 import { unmapAddress } from "../protocol/addresses.ts";
-import { formatReply, reply } from "../protocol/replies.ts";
+import { formatReply } from "../protocol/replies.ts";
 import { ControlListeners, planListeners, type ListenerMode } from "./listeners.ts";
 import { SessionRegistry } from "./registry.ts";
 import { SessionJournal } from "./journal.ts";
 import { Session, type SessionHost } from "./session.ts";
 import type { ServerView } from "./view.ts";
-
-const TOO_MANY = formatReply(reply.serviceClosing("Too many connections; try again later."));
 
 export class FtpServer implements SessionHost {
   readonly metrics = new Metrics();
@@ -94,7 +92,7 @@ export class FtpServer implements SessionHost {
       this.metrics.sessionsRefused++;
       this.#logger.log("warn", "tooManySessions", { peer: address });
       socket.on("error", () => socket.destroy());
-      if (mode === "clear") socket.end(TOO_MANY, () => socket.destroy());
+      if (mode === "clear") socket.end(this.#tooManyClients(), () => socket.destroy());
       else socket.destroy();
       return;
     }
@@ -111,6 +109,10 @@ export class FtpServer implements SessionHost {
     this.#sessions.add(session);
     journal.opened(session, { port: socket.localPort, implicitTls: mode !== "clear" });
     void session.start(mode);
+  }
+
+  #tooManyClients(): string {
+    return formatReply(this.#view.sites[0].messages.tooManyClients());
   }
 
   /** Keeps the flow known to every device on the way during long transfers (see the contract). */

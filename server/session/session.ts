@@ -16,7 +16,7 @@ import { interpretLine } from "./instructions.ts";
 import type { SessionJournal } from "./journal.ts";
 import { BOUNDS } from "./limits.ts";
 import type { Outcome, TransferPlan } from "./outcomes.ts";
-import { limitsOf } from "./principal.ts";
+import { currentSite, limitsOf } from "./principal.ts";
 import { IMPLICIT_TLS_STATE, type Login, type SessionState, type StateChange } from "./state.ts";
 import { streamReply } from "./streamed-reply.ts";
 import { RunningTransfer } from "./transfers.ts";
@@ -69,7 +69,8 @@ export class Session implements ConnectionOwner {
         await this.connection.secure("", tls.control, this.#handshakeSignal());
         await this.#holdings.apply(IMPLICIT_TLS_STATE);
       }
-      this.#write(reply.greeting("Gangway ready."));
+      const { messages } = currentSite(this.#host.view(), this.state.login);
+      this.#write(messages.greeting(this.#journal.sessionId));
     });
   }
 
@@ -182,6 +183,7 @@ export class Session implements ConnectionOwner {
       localAddress: this.connection.localAddress,
       localPort: this.connection.localPort,
       nowMs: startedMs,
+      figures: this.#journal,
       transfer: this.#transfer,
       signal: () => this.#holdings.signal(),
     });

@@ -12,6 +12,7 @@ import type { PassivePorts } from "../data/passive-ports.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
 import type { SessionLimits } from "./limits.ts";
+import type { SiteMessages } from "./messages.ts";
 
 /** A site with its storage and its rules, compiled. */
 export interface SiteView {
@@ -24,6 +25,7 @@ export interface SiteView {
   readonly authorization: Authorization;
   readonly filter: RequestFilter;
   readonly restrictions: IpRestrictionPlan;
+  readonly messages: SiteMessages;
 }
 
 export interface ServerView {

@@ -9,6 +9,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
 import type { W3cLog } from "../logging/w3c-log.ts";
 import { planSessionLimits } from "../session/limits.ts";
+import { planSiteMessages } from "../session/messages.ts";
 import type { ServerView, SiteView } from "../session/view.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
@@ -80,6 +81,7 @@ async function openSite(
     authorization: planAuthorization(site.authorization),
     filter: planRequestFilter(site.requestFiltering),
     restrictions: planIpRestrictions(site.ipRestrictions),
+    messages: planSiteMessages(site.name, site.messages),
   };
 }
 
