@@ -11,9 +11,14 @@ function restartOffset({ pending }: SessionState): number {
   return pending.kind === "restart" ? pending.offset : 0;
 }
 
+/** RANG was given: the last byte to send. */
+function rangeLast({ pending }: SessionState): number | undefined {
+  return pending.kind === "restart" ? pending.last : undefined;
+}
+
 /** Offsets count bytes of the file; in ASCII, bytes on the wire are others. */
 function checkRestart(state: SessionState): Reply | undefined {
-  return state.type === "ascii" && restartOffset(state) > 0
+  return state.type === "ascii" && (restartOffset(state) > 0 || rangeLast(state) !== undefined)
     ? reply.typeMismatch("A restart needs TYPE I.")
     : undefined;
 }
@@ -26,12 +31,17 @@ const retrieve = loggedIn(
     const refusal = checkRestart(state);
     if (refusal !== undefined) return answer(refusal);
     const handle = await principal.storage.openRead(source);
+    const { sizeBytes } = handle;
+    const last = rangeLast(state);
     const offset = restartOffset(state);
-    if (offset > handle.sizeBytes) {
+    if (offset > sizeBytes && last === undefined) {
       await handle[Symbol.asyncDispose]();
       throw new StorageError("offsetBeyondEnd");
     }
-    const size = state.type === "image" ? ` (${String(handle.sizeBytes)} bytes)` : "";
+    // Of a range, what the file has of it is sent, which may be nothing.
+    const end = last === undefined ? undefined : Math.max(offset, Math.min(last + 1, sizeBytes));
+    const bytes = end === undefined ? sizeBytes : end - offset;
+    const size = state.type === "image" ? ` (${String(bytes)} bytes)` : "";
     return {
       kind: "transfer",
       plan: {
@@ -40,6 +50,7 @@ const retrieve = loggedIn(
         path: source,
         source: handle,
         offset,
+        ...(end === undefined ? {} : { end }),
         ascii: state.type === "ascii",
       },
     };
@@ -53,6 +64,9 @@ async function receive(
 ): Promise<Outcome> {
   const refusal = checkRestart(state);
   if (refusal !== undefined) return answer(refusal);
+  if (rangeLast(state) !== undefined) {
+    return answer(reply.parameterNotImplemented("RANG is for RETR and HASH; use REST."));
+  }
   const handle = await principal.storage.openWrite(target, mode);
   return {
     kind: "transfer",

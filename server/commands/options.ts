@@ -29,7 +29,7 @@ const facts = anytime(
 );
 
 const unknownOption = anytime("OPTS", anything, { inClear: true }, () =>
-  answer(reply.syntaxError("Unknown option; known are UTF8 and MLST.")),
+  answer(reply.syntaxError("Unknown option; known are UTF8, MLST and HASH.")),
 );
 
 export const OPTION_COMMANDS: readonly Command[] = [utf8, facts, unknownOption];

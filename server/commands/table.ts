@@ -2,6 +2,7 @@
 import type { ParsedCommand } from "../protocol/commands.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import { ACCESS_COMMANDS } from "./access.ts";
+import { CHECKSUM_COMMANDS } from "./checksums.ts";
 import { CLIENT_COMMANDS } from "./client.ts";
 import type { Command } from "./command.ts";
 import { DATA_CONNECTION_COMMANDS } from "./data-connections.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     ...FACT_COMMANDS,
     ...FACT_CHANGE_COMMANDS,
     ...SPACE_COMMANDS,
+    ...CHECKSUM_COMMANDS,
     ...LISTING_COMMANDS,
     ...OPTION_COMMANDS,
     ...CLIENT_COMMANDS,

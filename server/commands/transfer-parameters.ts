@@ -1,4 +1,5 @@
-/** How transfers run: TYPE, MODE, STRU, REST, ALLO. */
+/** How transfers run: TYPE, MODE, STRU, REST, RANG, ALLO. */
+import { parseRange } from "../protocol/hashes.ts";
 import { parseAllocation, parseByteCount, parseType } from "../protocol/parameters.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import { text, value } from "./arguments.ts";
@@ -48,6 +49,19 @@ const restart = loggedIn(
     }),
 );
 
+/** For RETR and HASH; what is malformed also takes back what was set (draft-bryan-ftp-range). */
+const range = loggedIn(
+  "RANG",
+  value("<first> <last>", "Needs the first and the last byte.", parseRange),
+  { features: () => ["RANG STREAM"] },
+  (_context, argument) => {
+    if (argument.kind === "reset") return answer(reply.pending("The whole file again."));
+    const { first, last } = argument;
+    const text = `Restarting at ${String(first)}. End byte range at ${String(last)}.`;
+    return answer(reply.pending(text), { pending: { kind: "restart", offset: first, last } });
+  },
+);
+
 const allocate = loggedIn(
   "ALLO",
   value("<bytes>", "Needs a number of bytes.", parseAllocation),
@@ -67,5 +81,6 @@ export const TRANSFER_PARAMETER_COMMANDS: readonly Command[] = [
   mode,
   structure,
   restart,
+  range,
   allocate,
 ];

@@ -12,6 +12,8 @@ import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 export interface SendFileOptions extends TransferOptions {
   /** First byte of the file to send (REST). */
   readonly offset?: number | undefined;
+  /** Byte of the file before which to stop (RANG); absent: its end. */
+  readonly end?: number | undefined;
   /** Converts line ends to CRLF; the offset counts bytes of the file all the same. */
   readonly ascii?: boolean | undefined;
   /** For tests: whether the disk counts as fast. */
@@ -37,11 +39,13 @@ export async function sendFile(
     const source = openSource(handle, options.pace);
     const converter = options.ascii === true ? toWire() : undefined;
     let position = options.offset ?? 0;
+    const end = Math.max(position, options.end ?? Infinity);
     for (let ended = false; !ended;) {
       // The first chunk waits for nobody: a small file does not queue behind large ones.
       if (sender.flow.bytes > 0) await transferQuantum.ready();
       sender.flow.throwIfFailed();
-      const wanted = Math.min(buffer.length, options.rateLimiter?.chunkBytes() ?? buffer.length);
+      const most = options.rateLimiter?.chunkBytes() ?? buffer.length;
+      const wanted = Math.min(buffer.length, most, end - position);
       const reading = source(buffer.subarray(0, wanted), position);
       const count = typeof reading === "number" ? reading : await sender.flow.ours(reading);
       // A local file gives less than was asked for only at its end.

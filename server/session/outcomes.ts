@@ -14,6 +14,8 @@ export type TransferPlan = {
       readonly direction: "send";
       readonly source: ReadHandle;
       readonly offset: number;
+      /** Byte of the file before which to stop; absent: its end. */
+      readonly end?: number;
       readonly ascii: boolean;
     }
   | {

@@ -2,6 +2,7 @@
 import type { PassiveLease } from "../data/passive-ports.ts";
 import type { Endpoint } from "../protocol/addresses.ts";
 import { FACTS, type Fact } from "../protocol/listings.ts";
+import { DEFAULT_HASH, type HashName } from "../protocol/hashes.ts";
 import type { TransferType } from "../protocol/parameters.ts";
 import type { Principal } from "./principal.ts";
 
@@ -21,7 +22,8 @@ export type DataChannel =
 export type Pending =
   | { readonly kind: "none" }
   | { readonly kind: "rename"; readonly from: string }
-  | { readonly kind: "restart"; readonly offset: number };
+  /** REST gives the offset alone; RANG the last byte as well, inclusive. */
+  | { readonly kind: "restart"; readonly offset: number; readonly last?: number };
 
 export type ProtectionLevel = "clear" | "private";
 
@@ -46,6 +48,8 @@ export interface SessionState {
   readonly type: TransferType;
   /** Facts of MLSD and MLST. */
   readonly facts: ReadonlySet<Fact>;
+  /** What HASH calculates. */
+  readonly hash: HashName;
   readonly failedLogins: number;
 }
 
@@ -70,6 +74,7 @@ export const INITIAL_STATE: SessionState = {
   // RFC 959 section 5.1: the default is ASCII, non-print.
   type: "ascii",
   facts: ALL_FACTS,
+  hash: DEFAULT_HASH,
   failedLogins: 0,
 };
 
@@ -89,4 +94,5 @@ export const LOGGED_OUT: StateChange = {
   folder: "/",
   type: "ascii",
   facts: ALL_FACTS,
+  hash: DEFAULT_HASH,
 };

@@ -42,6 +42,7 @@ describe("before a login", () => {
     OPTS: 501,
     "OPTS UTF8": 200,
     "OPTS MLST": 200,
+    "OPTS HASH": 200,
     CLNT: 501,
     CSID: 501,
     LANG: 200,
@@ -95,7 +96,7 @@ describe("arguments", () => {
   it.each([
     ...["RETR", "STOR", "APPE", "DELE", "MKD", "RMD", "CWD", "SIZE", "MDTM", "MFMT", "RNFR"],
     ...["TYPE", "MODE", "STRU", "REST", "ALLO", "XMKD", "XRMD", "XCWD", "SITE CHMOD"],
-    ...["MFF", "CLNT", "CSID", "SITE UTIME"],
+    ...["MFF", "CLNT", "CSID", "SITE UTIME", "HASH", "XCRC", "RANG"],
   ])("%s wants one", async (verb) => {
     if (["RETR", "STOR", "APPE"].includes(verb)) await client.openData();
     expect(await client.code(verb)).toBe(501);

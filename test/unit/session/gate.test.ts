@@ -64,6 +64,8 @@ describe("gate", () => {
       "MFF",
       "AVBL",
       "DSIZ",
+      "HASH",
+      "XCRC",
       "SITE CHMOD",
       "SITE UTIME",
     ];
@@ -98,6 +100,7 @@ describe("gate", () => {
       "LANG",
       "NOOP",
       "OPTS",
+      "OPTS HASH",
       "OPTS MLST",
       "OPTS UTF8",
       "PBSZ",
