@@ -1,6 +1,8 @@
 /** Entry of the server's process: arguments, adapters, signals. The only user of `process`. */
 import { hostname } from "node:os";
 import { ContractError, formatRange, sliceRange } from "#contract";
+import { chainAuthenticators } from "./auth/authenticator-chain.ts";
+import { createHookSource } from "./auth/hook-source.ts";
 import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
 import { SharedPassivePorts } from "./data/shared-passive-ports.ts";
 import { JsonLogger } from "./logging/json-logger.ts";
@@ -19,10 +21,15 @@ import { openTlsContexts } from "./tls/contexts.ts";
 const EXIT = { finding: 1, usage: 2 } as const;
 
 function chooseAdapters(logger: Logger): Adapters {
+  const openHook = createHookSource();
   return {
     openStorage: openDisk,
     storages: new Map(),
-    openAuthenticator: ({ accounts }) => new SettingsAuthenticator(accounts),
+    openAuthenticator: async ({ accounts, authenticationHook }) => {
+      const declared = new SettingsAuthenticator(accounts);
+      const hook = await openHook(authenticationHook);
+      return hook === undefined ? declared : chainAuthenticators(accounts, declared, hook);
+    },
     openPassivePorts: ({ passive, listen }) =>
       new SharedPassivePorts({
         // One process serves the whole range; several will own a slice each.

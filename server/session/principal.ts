@@ -69,7 +69,9 @@ export function renewPrincipal(
 ): Principal | undefined {
   if (principal.view === view) return principal;
   const { account, siteName } = principal;
-  const current = view.accounts.get(account.name);
+  const current = isFromHook(principal)
+    ? renewFromHook(principal, view)
+    : view.accounts.get(account.name);
   const site = findSite(view, siteName);
   const holds =
     current !== undefined && !current.disabled && current.passwordHash === account.passwordHash;
@@ -85,6 +87,21 @@ export function renewPrincipal(
 const ANONYMOUS = { name: "anonymous", alias: "ftp" } as const;
 
 export function findAccount(view: ServerView, userName: string): Account | undefined {
+/** Accounts of the settings are objects of the view; those that the hook described are not. */
+function isFromHook({ account, view }: Principal): boolean {
+  return view.accounts.get(account.name) !== account;
+}
+
+/** The hook's word of the login holds while the same hook is asked and the settings are silent. */
+function renewFromHook(
+  { account, view: before }: Principal,
+  view: ServerView,
+): Account | undefined {
+  const { url } = view.settings.authenticationHook;
+  const same = url !== "" && url === before.settings.authenticationHook.url;
+  return same && !view.accounts.has(account.name) ? account : undefined;
+}
+
   const account = view.accounts.get(userName);
   if (account !== undefined || userName !== ANONYMOUS.alias) return account;
   const anonymous = view.accounts.get(ANONYMOUS.name);

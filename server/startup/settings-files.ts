@@ -41,6 +41,14 @@ export async function readSettings(args: StartupArguments): Promise<ServerSettin
       ...settings.tls,
       ...(certificateFile === undefined
         ? {}
+    sites: settings.sites.map((site) => ({ ...site, ...resolveFiles(folder, site) })),
+    authenticationHook:
+      settings.authenticationHook.bearerTokenFile === ""
+        ? settings.authenticationHook
+        : {
+            ...settings.authenticationHook,
+            bearerTokenFile: resolve(folder, settings.authenticationHook.bearerTokenFile),
+          },
         : { certificateFile: resolve(folder, certificateFile) }),
       ...(keyFile === undefined ? {} : { keyFile: resolve(folder, keyFile) }),
     },
@@ -52,9 +60,13 @@ export async function readSettings(args: StartupArguments): Promise<ServerSettin
 
 /** The files whose change means that the settings are to be read again. */
 export function watchedFiles(args: StartupArguments, settings: ServerSettings): readonly string[] {
-  const { certificateFile, keyFile } = settings.tls;
-  return [args.settingsFile, args.deploymentFile, certificateFile, keyFile]
-    .filter((file) => file !== undefined)
+  const certificates = [settings.tls, ...settings.sites].flatMap(({ certificateFile, keyFile }) => [
+    certificateFile,
+    keyFile,
+  ]);
+  const { bearerTokenFile } = settings.authenticationHook;
+  return [args.settingsFile, args.deploymentFile, ...certificates, bearerTokenFile]
+    .filter((file): file is string => file !== undefined && file !== "")
     .map((file) => resolve(file));
 }
 

@@ -20,7 +20,7 @@ export interface Adapters {
   openStorage(folder: string): Promise<Storage>;
   /** Storages that are open, by absolute folder; two for one folder would not see each other's writers. */
   readonly storages: Map<string, Promise<Storage>>;
-  openAuthenticator(settings: ServerSettings): Authenticator;
+  openAuthenticator(settings: ServerSettings): Authenticator | Promise<Authenticator>;
   openPassivePorts(settings: ServerSettings): PassivePorts;
   /** Opens the W3C extended log; its folder is absolute. Files are opened with the first line. */
   openW3cLog(settings: ServerSettings["log"]): W3cLog;
@@ -53,8 +53,8 @@ export async function openView(
     limits: first.limits,
     sites: [first, ...others],
     accounts: new Map(settings.accounts.map((account) => [account.name, account])),
-    authenticator: adapters.openAuthenticator(settings),
-    tls,
+    authenticator: await adapters.openAuthenticator(settings),
+    tls: first.tls,
     w3cLog: openW3cLog(adapters, settings, previous),
     passivePorts: keepsPassivePorts(settings, previous)
       ? previous.passivePorts

@@ -139,7 +139,9 @@ describe("the W3C extended log", () => {
       writeFileSync(server.settingsFile, JSON.stringify({ ...server.settings, log }));
       server.process.kill("SIGHUP");
       await expect
-        .poll(() => server.records.filter(({ event }) => event === "settingsReloaded").length)
+        .poll(() => server.records.filter(({ event }) => event === "settingsReloaded").length, {
+          timeout: 10_000,
+        })
         .toBeGreaterThanOrEqual(reloads);
     };
     await change(LOG, 1);
