@@ -1,6 +1,8 @@
 /** Entry of the server's process: arguments, adapters, signals. The only user of `process`. */
 import { hostname } from "node:os";
 import { ContractError, formatRange, sliceRange } from "#contract";
+import { DNS_RESOLVER } from "./access/dns-resolver.ts";
+import { SYSTEM_CLOCK } from "./access/system-clock.ts";
 import { chainAuthenticators } from "./auth/authenticator-chain.ts";
 import { createHookSource } from "./auth/hook-source.ts";
 import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
@@ -44,6 +46,8 @@ function chooseAdapters(logger: Logger): Adapters {
         computerName: hostname(),
         onError: ({ message }) => logger.log("error", "w3cLogFailed", { problem: message }),
       }),
+    hostNames: DNS_RESOLVER,
+    clock: SYSTEM_CLOCK,
     openTls: ({ certificateFile, keyFile, minVersion }) =>
       openTlsContexts({ certificateFile, keyFile, minVersion }),
   };

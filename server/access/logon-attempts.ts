@@ -106,3 +106,14 @@ export function openLogonAttempts(
     },
   };
 }
+
+/** One sentence without a full stop, for the log. */
+export function formatLogonDenial(
+  address: string,
+  { remainingMs, logOnly }: Extract<LogonStanding, { kind: "denied" }>,
+): string {
+  const seconds = String(Math.ceil(remainingMs / 1000));
+  return logOnly
+    ? `${clientKey(address)} would be denied for ${seconds} s: too many failed logons; logonAttempts.mode is logOnly`
+    : `${clientKey(address)} is denied for ${seconds} s: too many failed logons (logonAttempts)`;
+}

@@ -13,7 +13,12 @@ export interface LoginAttempt {
 export type LoginOutcome =
   | { readonly kind: "accepted"; readonly account: Account }
   /** The reason is for the log only; clients always get the same reply in the same time. */
-  | { readonly kind: "refused"; readonly reason: string };
+  | {
+      readonly kind: "refused";
+      readonly reason: string;
+      /** The password was not looked at: no failure of the client's. */
+      readonly undecided?: true;
+    };
 
 export interface Authenticator {
   authenticate(attempt: LoginAttempt, signal: AbortSignal): Promise<LoginOutcome>;

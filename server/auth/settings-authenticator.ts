@@ -51,7 +51,11 @@ export class SettingsAuthenticator implements Authenticator {
       right = await this.#verify(hash, password);
     } catch (error) {
       if (!(error instanceof TooManyHashesError)) throw error;
-      return refused("too many passwords wait to be checked");
+      return {
+        kind: "refused",
+        reason: "too many passwords wait to be checked",
+        undecided: true,
+      };
     }
     if (account === undefined || obstacle !== undefined) return refused(obstacle ?? "unknown user");
     return right ? { kind: "accepted", account } : refused("wrong password");

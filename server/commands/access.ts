@@ -1,7 +1,10 @@
 /** Logging in and out: USER, PASS, ACCT, REIN, QUIT. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Account } from "#contract";
+import { confirmHostNames } from "../access/client-names.ts";
+import { formatIpDecision } from "../access/ip-restrictions.ts";
 import type { Home } from "../access/isolation.ts";
+import { formatLogonDenial } from "../access/logon-attempts.ts";
 import { planPathMapping, type MappedPath } from "../access/path-mapping.ts";
 import type { Authenticator, LoginAttempt, LoginOutcome } from "../auth/authenticator.ts";
 import { parentOf } from "../protocol/paths.ts";
@@ -16,11 +19,14 @@ import {
   splitUserName,
   storageOf,
 } from "../session/principal.ts";
+import { openPresence } from "../session/presence.ts";
 import type { SiteView } from "../session/view.ts";
-import { INITIAL_STATE, LOGGED_OUT, NO_LOGIN } from "../session/state.ts";
+import { INITIAL_STATE, LOGGED_OUT, NO_LOGIN, type SessionState } from "../session/state.ts";
 import { StorageError, type Storage } from "../storage/storage.ts";
 import { anything, nothing, text } from "./arguments.ts";
 import { answer, anytime, type Command, type CommandContext } from "./command.ts";
+
+type HostNames = SessionState["hostNames"];
 
 const user = anytime("USER", text("name"), {}, ({ state, view }, argument) => {
   const { siteName, userName } = splitUserName(view, argument.trim());
@@ -44,12 +50,40 @@ const pass = anytime("PASS", anything, {}, async (context, argument) => {
   const anonymous = findAccount(view, userName)?.anonymous ?? false;
   const refusal = checkCredentials(state, view.settings.tls, anonymous);
   if (refusal !== undefined) return answer(refusal);
+  const site = findSite(view, siteName) ?? view.sites[0];
+  const client = await identifyClient(context, site);
+  if (client.denial !== undefined) return refuse(context, client.denial, client.hostNames);
+  // Asked before, acted on after the password was checked: a denial takes as long as a refusal.
+  const standing = view.logonAttempts.standing(peerAddress);
   const attempt = { userName, password: argument ?? "", peerAddress, siteName };
   const outcome = await authenticate(view.authenticator, attempt, signal());
-  return outcome.kind === "accepted"
-    ? await enter(context, siteName, outcome.account)
-    : await refuse(context, outcome.reason);
+  if (standing.kind === "denied" && !standing.logOnly) {
+    return refuse(context, formatLogonDenial(peerAddress, standing), client.hostNames);
+  }
+  if (outcome.kind === "accepted") {
+    return enter(context, site, outcome.account, client.hostNames);
+  }
+  const after =
+    outcome.undecided === true ? standing : view.logonAttempts.recordFailure(peerAddress);
+  const denial = after.kind === "denied" ? `; ${formatLogonDenial(peerAddress, after)}` : "";
+  return refuse(context, `${outcome.reason}${denial}`, client.hostNames);
 });
+
+/** Whether the site lets the client in, and under which names it was looked up. */
+async function identifyClient(
+  { state, view, peerAddress, signal }: CommandContext,
+  { restrictions, settings }: SiteView,
+): Promise<{ readonly denial: string | undefined; readonly hostNames: HostNames }> {
+  const timeout = (): AbortSignal =>
+    AbortSignal.timeout(settings.ipRestrictions.lookupTimeoutSeconds * 1000);
+  const hostNames =
+    restrictions.usesHostNames && state.hostNames === undefined
+      ? await confirmHostNames(peerAddress, view.hostNames, AbortSignal.any([signal(), timeout()]))
+      : state.hostNames;
+  const decision = restrictions.forClient(peerAddress, hostNames ?? []).decide("/");
+  const denial = decision.allowed ? undefined : formatIpDecision(decision, peerAddress);
+  return { denial, hostNames };
+}
 
 /** An authenticator that fails lets nobody in; what was wrong with it stands in the log. */
 async function authenticate(
@@ -61,12 +95,17 @@ async function authenticate(
     return await authenticator.authenticate(attempt, signal);
   } catch (error) {
     signal.throwIfAborted();
-    return { kind: "refused", reason: error instanceof Error ? error.message : String(error) };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { kind: "refused", reason, undecided: true };
   }
 }
 
 /** The same reply for every reason, later with every failure, and the end after some. */
-async function refuse({ state, view, signal }: CommandContext, reason: string): Promise<Outcome> {
+async function refuse(
+  { state, view, signal }: CommandContext,
+  reason: string,
+  hostNames: HostNames,
+): Promise<Outcome> {
   const { limits } = view;
   const failedLogins = state.failedLogins + 1;
   await pause(failedLogins * limits.failedLoginDelayMilliseconds, undefined, { signal: signal() });
@@ -75,18 +114,26 @@ async function refuse({ state, view, signal }: CommandContext, reason: string): 
     : {
         kind: "reply",
         reply: reply.notLoggedIn("Login incorrect."),
-        next: { login: NO_LOGIN, failedLogins },
+        next: { login: NO_LOGIN, failedLogins, hostNames },
         reason,
       };
 }
 
 async function enter(
   { view, peerAddress, figures }: CommandContext,
-  siteName: string,
+  site: SiteView,
   account: Account,
+  hostNames: HostNames,
 ): Promise<Outcome> {
-  const site = findSite(view, siteName) ?? view.sites[0];
-  const outcome = createPrincipal(view, site, account, peerAddress);
+  const admission = openPresence(view, site, account, peerAddress);
+  if (admission.kind === "refused") {
+    const last = site.messages.tooManyClients();
+    return { kind: "close", reply: last, reason: admission.reason };
+  }
+  const { presence } = admission;
+  using held = new DisposableStack();
+  held.use(presence);
+  const outcome = createPrincipal(view, site, account, { peerAddress, hostNames, presence });
   if (outcome.kind === "refused") return noHome(outcome.reason);
   const { principal } = outcome;
   const { home } = principal;
@@ -98,8 +145,11 @@ async function enter(
       : await findHome(storage, storagePath);
   if (homeError !== undefined) return noHome(`home ${home.root}: ${homeError.kind}`);
   const start = (await findHome(principal.storage, home.start)) === undefined ? home.start : "/";
+  // From here on the session's state holds it.
+  held.move();
   return answer(site.messages.welcome(figures, account.name), {
     login: { kind: "loggedIn", principal },
+    hostNames,
     folder: start,
     failedLogins: 0,
   });

@@ -71,10 +71,10 @@ async function run(
 /** The state with the rights of now, or undefined when the login no longer holds. */
 function renewLogin(
   state: SessionState,
-  { view, peerAddress }: CommandContext,
+  { view }: CommandContext,
 ): { readonly state: SessionState; readonly principal: Principal | undefined } | undefined {
   if (state.login.kind !== "loggedIn") return { state, principal: undefined };
-  const principal = renewPrincipal(state.login.principal, view, peerAddress);
+  const principal = renewPrincipal(state.login.principal, view);
   if (principal === undefined) return undefined;
   return principal === state.login.principal
     ? { state, principal }

@@ -2,10 +2,12 @@
  * What a session holds and gives back: its state, the passive lease in it, and the signal that
  * ends what it started.
  */
+import type { Presence } from "./presence.ts";
 import {
   INITIAL_STATE,
   NO_DATA,
   type DataChannel,
+  type Login,
   type SessionState,
   type StateChange,
 } from "./state.ts";
@@ -31,10 +33,12 @@ export class Holdings {
     this.#end = undefined;
   }
 
-  /** Applies changes; a data connection that is replaced is given back. */
+  /** Applies changes; a data connection or login that is replaced is given back. */
   async apply(change: StateChange): Promise<void> {
-    const { data } = this.#state;
+    const { data, login } = this.#state;
     this.#state = { ...this.#state, ...change };
+    const presence = presenceOf(login);
+    if (presence !== presenceOf(this.#state.login)) presence?.[Symbol.dispose]();
     if (data !== this.#state.data) await giveBack(data);
     if (this.#released) await this.release();
   }
@@ -50,8 +54,13 @@ export class Holdings {
   async release(): Promise<void> {
     this.#released = true;
     this.#end?.abort();
+    presenceOf(this.#state.login)?.[Symbol.dispose]();
     await giveBack(this.takeData());
   }
+}
+
+function presenceOf(login: Login): Presence | undefined {
+  return login.kind === "loggedIn" ? login.principal.visit.presence : undefined;
 }
 
 async function giveBack(data: DataChannel): Promise<void> {

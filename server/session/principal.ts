@@ -4,9 +4,19 @@ import { planHome, type Home } from "../access/isolation.ts";
 import { planPathMapping } from "../access/path-mapping.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { SessionLimits } from "./limits.ts";
+import type { Presence } from "./presence.ts";
 import { SiteStorage } from "./site-storage.ts";
 import type { Login } from "./state.ts";
 import type { ServerView, SiteView } from "./view.ts";
+
+/** What is known of the client and held for it, whatever the settings become. */
+export interface Visit {
+  /** Without IPv4-mapping. */
+  readonly peerAddress: string;
+  /** Confirmed names; undefined when no rule has asked for them yet. */
+  readonly hostNames: readonly string[] | undefined;
+  readonly presence: Presence;
+}
 
 export interface Principal {
   readonly account: Account;
@@ -16,6 +26,7 @@ export interface Principal {
   readonly home: Home;
   /** The site as the account sees it; every rule is enforced in it. */
   readonly storage: SiteStorage;
+  readonly visit: Visit;
   /** The view that all of this was derived from. */
   readonly view: ServerView;
 }
@@ -29,8 +40,9 @@ export function createPrincipal(
   view: ServerView,
   site: SiteView,
   account: Account,
-  peerAddress: string,
+  visit: Visit,
 ): PrincipalOutcome {
+  const { peerAddress, hostNames = [] } = visit;
   const { root, userIsolation, virtualDirectories } = site.settings;
   const planned = planHome(userIsolation, account);
   if (planned.kind === "refused") return planned;
@@ -39,15 +51,14 @@ export function createPrincipal(
     mapping: planPathMapping(root, virtualDirectories, planned.home),
     authorization: site.authorization,
     filter: site.filter,
-    // Rules with host names are looked up when the client connects; paths below need addresses only.
-    clients: site.restrictions.forClient(peerAddress, []),
+    clients: site.restrictions.forClient(peerAddress, hostNames),
     subject: { name: account.name, groups: account.groups, anonymous: account.anonymous, rights },
     peerAddress,
     storageOf: (folder) => storageOf(site, folder),
   });
   return {
     kind: "principal",
-    principal: { account, siteName: site.name, rights, home: planned.home, storage, view },
+    principal: { account, siteName: site.name, rights, home: planned.home, storage, visit, view },
   };
 }
 
@@ -62,25 +73,27 @@ export function storageOf(site: SiteView, folder: string): Storage {
  * The principal under the view in force: the same one while the settings have not changed, a new
  * one with the rights of now when they have, or undefined when the login no longer holds.
  */
-export function renewPrincipal(
-  principal: Principal,
-  view: ServerView,
-  peerAddress: string,
-): Principal | undefined {
+export function renewPrincipal(principal: Principal, view: ServerView): Principal | undefined {
   if (principal.view === view) return principal;
-  const { account, siteName } = principal;
+  const { account, siteName, visit } = principal;
   const current = isFromHook(principal)
     ? renewFromHook(principal, view)
     : view.accounts.get(account.name);
   const site = findSite(view, siteName);
   const holds =
     current !== undefined && !current.disabled && current.passwordHash === account.passwordHash;
-  if (!holds || site === undefined) return undefined;
-  const renewed = createPrincipal(view, site, current, peerAddress);
+  if (!holds || site === undefined || !mayEnter(site, visit)) return undefined;
+  const renewed = createPrincipal(view, site, current, visit);
   // Another home would change the meaning of every path that the client knows.
   return renewed.kind === "principal" && renewed.principal.home.root === principal.home.root
     ? renewed.principal
     : undefined;
+}
+
+/** Whether a visit that was admitted still would be; new rules with host names need a new login. */
+function mayEnter({ restrictions }: SiteView, { peerAddress, hostNames }: Visit): boolean {
+  if (restrictions.usesHostNames && hostNames === undefined) return false;
+  return restrictions.forClient(peerAddress, hostNames ?? []).decide("/").allowed;
 }
 
 /** By custom, `ftp` is another name of the anonymous account (RFC 1635). */

@@ -3,7 +3,8 @@ import { BOUNDS, type SessionLimits } from "./limits.ts";
 import type { Session } from "./session.ts";
 
 export class SessionRegistry {
-  readonly #sessions = new Set<Session>();
+  /** With the place that each takes of the server's limits. */
+  readonly #sessions = new Map<Session, Disposable>();
   readonly #countOfAddress = new Map<string, number>();
   readonly #sweeper: NodeJS.Timeout;
   #onEmpty: (() => void) | undefined;
@@ -11,7 +12,7 @@ export class SessionRegistry {
   constructor() {
     this.#sweeper = setInterval(() => {
       const nowMs = Date.now();
-      for (const session of this.#sessions) session.sweep(nowMs);
+      for (const session of this.#sessions.keys()) session.sweep(nowMs);
     }, BOUNDS.sweepMilliseconds);
     this.#sweeper.unref();
   }
@@ -28,13 +29,17 @@ export class SessionRegistry {
     );
   }
 
-  add(session: Session): void {
-    this.#sessions.add(session);
+  /** @param place disposed when the session is removed. */
+  add(session: Session, place: Disposable): void {
+    this.#sessions.set(session, place);
     this.#count(session, 1);
   }
 
   remove(session: Session): void {
-    if (!this.#sessions.delete(session)) return;
+    const place = this.#sessions.get(session);
+    if (place === undefined) return;
+    this.#sessions.delete(session);
+    place[Symbol.dispose]();
     this.#count(session, -1);
     if (this.#sessions.size === 0) this.#onEmpty?.();
   }
@@ -47,9 +52,9 @@ export class SessionRegistry {
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
-    const cut = (): void => this.#sessions.forEach((session) => session.destroy());
+    const cut = (): void => this.#sessions.forEach((_, session) => session.destroy());
     deadline.addEventListener("abort", cut, { once: true });
-    for (const session of this.#sessions) session.drain();
+    for (const session of this.#sessions.keys()) session.drain();
     if (this.#sessions.size > 0) await empty;
     deadline.removeEventListener("abort", cut);
     clearInterval(this.#sweeper);

@@ -3,12 +3,16 @@ import type { Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
 import { Metrics, type Gauges } from "../status/metrics.ts";
 import { unmapAddress } from "../protocol/addresses.ts";
-import { formatReply } from "../protocol/replies.ts";
+import { formatReply, reply } from "../protocol/replies.ts";
+import { admitConnection, type ConnectionRefusal } from "./admission.ts";
 import { ControlListeners, planListeners, type ListenerMode } from "./listeners.ts";
+import { applyBandwidth } from "./presence.ts";
 import { SessionRegistry } from "./registry.ts";
 import { SessionJournal } from "./journal.ts";
 import { Session, type SessionHost } from "./session.ts";
 import type { ServerView } from "./view.ts";
+
+const NOT_ALLOWED = reply.serviceClosing("Not allowed from your address.");
 
 export class FtpServer implements SessionHost {
   readonly metrics = new Metrics();
@@ -68,6 +72,7 @@ export class FtpServer implements SessionHost {
   async replaceView(view: ServerView): Promise<void> {
     await this.#listeners.listenOn(planListeners(view.settings));
     this.#view = view;
+    applyBandwidth(view);
   }
 
   /** Stops accepting, takes leave of all clients, resolves when the last one is gone. */
@@ -89,11 +94,13 @@ export class FtpServer implements SessionHost {
       return;
     }
     if (!this.#sessions.admits(address, this.#view.limits)) {
-      this.metrics.sessionsRefused++;
-      this.#logger.log("warn", "tooManySessions", { peer: address });
-      socket.on("error", () => socket.destroy());
-      if (mode === "clear") socket.end(this.#tooManyClients(), () => socket.destroy());
-      else socket.destroy();
+      const reason = "the process has all the sessions that it can hold";
+      this.#refuse(socket, mode, { event: "tooManySessions", reason });
+      return;
+    }
+    const admission = admitConnection(this.#view, address);
+    if (admission.kind === "refused") {
+      this.#refuse(socket, mode, admission);
       return;
     }
     this.#keepAlive(socket);
@@ -106,13 +113,24 @@ export class FtpServer implements SessionHost {
       accessLog: () => this.#view.w3cLog,
     });
     const session = new Session(socket, this, journal);
-    this.#sessions.add(session);
+    this.#sessions.add(session, admission.place);
+    if (admission.warning !== undefined) {
+      logger.log("warn", "logonWouldBeDenied", { reason: admission.warning });
+    }
     journal.opened(session, { port: socket.localPort, implicitTls: mode !== "clear" });
     void session.start(mode);
   }
 
-  #tooManyClients(): string {
-    return formatReply(this.#view.sites[0].messages.tooManyClients());
+  #refuse(socket: Socket, mode: ListenerMode, { event, reason }: ConnectionRefusal): void {
+    this.metrics.sessionsRefused++;
+    if (event === "logonDenied") this.metrics.logonsDenied++;
+    this.#logger.log("warn", event, { peer: unmapAddress(socket.remoteAddress ?? ""), reason });
+    socket.on("error", () => socket.destroy());
+    // Somebody who guesses learns nothing of how long it lasts.
+    const last =
+      event === "tooManySessions" ? this.#view.sites[0].messages.tooManyClients() : NOT_ALLOWED;
+    if (mode === "clear") socket.end(formatReply(last), () => socket.destroy());
+    else socket.destroy();
   }
 
   /** Keeps the flow known to every device on the way during long transfers (see the contract). */

@@ -51,6 +51,8 @@ export interface SessionState {
   /** What HASH calculates. */
   readonly hash: HashName;
   readonly failedLogins: number;
+  /** Confirmed names of the client; undefined until a rule asks for them. */
+  readonly hostNames: readonly string[] | undefined;
 }
 
 export type StateChange = Partial<SessionState>;
@@ -76,6 +78,7 @@ export const INITIAL_STATE: SessionState = {
   facts: ALL_FACTS,
   hash: DEFAULT_HASH,
   failedLogins: 0,
+  hostNames: undefined,
 };
 
 /** With implicit TLS both channels are private from the start. */

@@ -4,7 +4,11 @@
  */
 import type { Account, ServerSettings, Site } from "#contract";
 import type { Authorization } from "../access/authorization.ts";
+import type { BandwidthTree } from "../access/bandwidth.ts";
+import type { HostNameResolver } from "../access/client-names.ts";
+import type { ConnectionCounts } from "../access/connection-limits.ts";
 import type { IpRestrictionPlan } from "../access/ip-restrictions.ts";
+import type { LogonAttemptsTable } from "../access/logon-attempts.ts";
 import type { RequestFilter } from "../access/request-filter.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { W3cLog } from "../logging/w3c-log.ts";
@@ -39,6 +43,14 @@ export interface ServerView {
   readonly passivePorts: PassivePorts;
   /** Undefined while the settings keep none. */
   readonly w3cLog: W3cLog | undefined;
+  /** Failed logons by client; kept across reloads while its settings stay. */
+  readonly logonAttempts: LogonAttemptsTable;
+  /** Connections of server, sites and accounts; one table for the life of the process. */
+  readonly connections: ConnectionCounts;
+  /** Likewise. */
+  readonly bandwidth: BandwidthTree;
+  /** For rules with host names. */
+  readonly hostNames: HostNameResolver;
   /** Undefined without a certificate. */
   readonly tls: TlsContexts | undefined;
 }

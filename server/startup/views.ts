@@ -3,7 +3,11 @@ import { isDeepStrictEqual } from "node:util";
 import { resolve } from "node:path";
 import { ContractError, type ServerSettings, type Site } from "#contract";
 import { planAuthorization } from "../access/authorization.ts";
+import { openBandwidth, type Clock } from "../access/bandwidth.ts";
+import type { HostNameResolver } from "../access/client-names.ts";
+import { openConnectionCounts } from "../access/connection-limits.ts";
 import { planIpRestrictions } from "../access/ip-restrictions.ts";
+import { openLogonAttempts } from "../access/logon-attempts.ts";
 import { planRequestFilter } from "../access/request-filter.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
@@ -24,6 +28,9 @@ export interface Adapters {
   openPassivePorts(settings: ServerSettings): PassivePorts;
   /** Opens the W3C extended log; its folder is absolute. Files are opened with the first line. */
   openW3cLog(settings: ServerSettings["log"]): W3cLog;
+  /** The client's names, for address rules that use them. */
+  readonly hostNames: HostNameResolver;
+  readonly clock: Clock;
   openTls(
     settings: ServerSettings["tls"] & { readonly certificateFile: string },
   ): Promise<TlsContexts>;
@@ -56,9 +63,28 @@ export async function openView(
     authenticator: await adapters.openAuthenticator(settings),
     tls: first.tls,
     w3cLog: openW3cLog(adapters, settings, previous),
+    ...openSharedLimits(adapters, settings, previous),
     passivePorts: keepsPassivePorts(settings, previous)
       ? previous.passivePorts
       : adapters.openPassivePorts(settings),
+  };
+}
+
+/** What sessions share and must not lose when the settings change. */
+function openSharedLimits(
+  { hostNames, clock }: Adapters,
+  settings: ServerSettings,
+  previous: ServerView | undefined,
+): Pick<ServerView, "logonAttempts" | "connections" | "bandwidth" | "hostNames"> {
+  const { limits, logonAttempts } = settings;
+  return {
+    logonAttempts:
+      previous !== undefined && isDeepStrictEqual(previous.settings.logonAttempts, logonAttempts)
+        ? previous.logonAttempts
+        : openLogonAttempts(logonAttempts, clock.nowMs),
+    connections: previous?.connections ?? openConnectionCounts(),
+    bandwidth: previous?.bandwidth ?? openBandwidth(limits.bandwidth, clock),
+    hostNames,
   };
 }
 

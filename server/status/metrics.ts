@@ -5,6 +5,7 @@ export class Metrics {
   readonly startedMs = Date.now();
   sessionsOpened = 0;
   sessionsRefused = 0;
+  logonsDenied = 0;
   loginsAccepted = 0;
   loginsRefused = 0;
   transfersStarted = 0;
@@ -40,8 +41,13 @@ export const SERIES: readonly Series[] = [
   counter("sessions_opened_total", "Control connections accepted.", (m) => m.sessionsOpened),
   counter(
     "sessions_refused_total",
-    "Control connections refused by a limit.",
+    "Control connections refused by a limit or an address rule.",
     (m) => m.sessionsRefused,
+  ),
+  counter(
+    "logons_denied_total",
+    "Control connections refused after too many failed logins.",
+    (m) => m.logonsDenied,
   ),
   counter("logins_accepted_total", "Logins accepted.", (m) => m.loginsAccepted),
   counter("logins_refused_total", "Logins refused.", (m) => m.loginsRefused),

@@ -3,6 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseWith, serverSettingsSchema, type ServerSettingsFile } from "#contract";
+import type { HostNameResolver } from "../../server/access/client-names.ts";
+import { SYSTEM_CLOCK } from "../../server/access/system-clock.ts";
 import { SettingsAuthenticator } from "../../server/auth/settings-authenticator.ts";
 import { hashPassword } from "../../server/auth/password-hash.ts";
 import { SharedPassivePorts } from "../../server/data/shared-passive-ports.ts";
@@ -26,9 +28,17 @@ export interface InProcessOptions {
   readonly limits?: Partial<SessionLimits>;
   /** Merged over the defaults below. */
   readonly settings?: Partial<ServerSettingsFile>;
+  /** Names of clients; none by default. */
+  readonly hostNames?: HostNameResolver;
   /** Opens the storage at an absolute folder. */
   readonly openStorage: (folder: string) => Promise<Storage>;
 }
+
+/** Nobody has a name. */
+const NAMELESS: HostNameResolver = {
+  reverse: () => Promise.resolve([]),
+  forward: () => Promise.resolve([]),
+};
 
 export async function startInProcess(options: InProcessOptions): Promise<InProcessServer> {
   const host = "127.0.0.1";
@@ -59,6 +69,8 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       openW3cLog: () => {
         throw new Error("this server keeps no log");
       },
+      hostNames: options.hostNames ?? NAMELESS,
+      clock: SYSTEM_CLOCK,
       openTls: () => Promise.reject(new Error("this server has no certificate")),
     },
     settings,

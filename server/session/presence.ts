@@ -1,0 +1,82 @@
+/** What a session holds of the limits that it shares with others, while it is logged in. */
+import type { Account, Bandwidth } from "#contract";
+import type { SessionBandwidth } from "../access/bandwidth.ts";
+import type { ServerView, SiteView } from "./view.ts";
+
+/** Places among the connections of site and account, and a share of their bandwidth. */
+export interface Presence extends Disposable {
+  readonly bandwidth: SessionBandwidth;
+}
+
+export type PresenceOutcome =
+  | { readonly kind: "present"; readonly presence: Presence }
+  /** The reason is for the log; it names the limit. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** Takes the places that a login needs, or none. */
+export function openPresence(
+  view: ServerView,
+  site: SiteView,
+  account: Account,
+  address: string,
+): PresenceOutcome {
+  using held = new DisposableStack();
+  const gates = [
+    { scope: { kind: "site", site: site.name }, limits: site.settings.limits },
+    {
+      scope: { kind: "account", site: site.name, account: account.name },
+      limits: account.limits,
+    },
+  ] as const;
+  for (const { scope, limits } of gates) {
+    const admission = view.connections.admit(scope, limits, address);
+    if (admission.kind === "refused") return admission;
+    held.use(admission.place);
+  }
+  const bandwidth = held.use(
+    view.bandwidth.open(
+      [
+        { key: siteKey(site.name), limits: site.settings.limits.bandwidth },
+        { key: accountKey(account.name), limits: account.limits.bandwidth },
+      ],
+      narrower(site.settings.limits.sessionBandwidth, account.limits.sessionBandwidth),
+    ),
+  );
+  const owned = held.move();
+  return {
+    kind: "present",
+    presence: { bandwidth, [Symbol.dispose]: () => owned.dispose() },
+  };
+}
+
+/** Has the bandwidth of sessions that are logged in follow changed settings. */
+export function applyBandwidth({ settings, bandwidth, sites, accounts }: ServerView): void {
+  bandwidth.setLimits([], settings.limits.bandwidth);
+  for (const site of sites) {
+    bandwidth.setLimits([siteKey(site.name)], site.settings.limits.bandwidth);
+    for (const account of accounts.values()) {
+      const keys = [siteKey(site.name), accountKey(account.name)];
+      bandwidth.setLimits(keys, account.limits.bandwidth);
+    }
+  }
+}
+
+function siteKey(name: string): string {
+  return `site:${name}`;
+}
+
+function accountKey(name: string): string {
+  return `account:${name}`;
+}
+
+/** Of two limits of one session, what both allow. */
+function narrower(a: Bandwidth, b: Bandwidth): Bandwidth {
+  return {
+    upBytesPerSecond: lower(a.upBytesPerSecond, b.upBytesPerSecond),
+    downBytesPerSecond: lower(a.downBytesPerSecond, b.downBytesPerSecond),
+  };
+}
+
+function lower(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+}
