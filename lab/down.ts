@@ -5,7 +5,7 @@ import { bootedMachines, removeMachine } from "./booted/boot.ts";
 import { CREDENTIALS_FILE } from "./credentials.ts";
 import { shutDownMachine } from "./machine/machine-host.ts";
 import { closeNetwork } from "./network/namespaces.ts";
-import { livingRoles } from "./processes.ts";
+import { endProcess, LAB_OWNER, livingRoles } from "./processes.ts";
 
 /** What stays for the next start: it belongs to no stack and only saves time. */
 const KEPT: ReadonlySet<string> = new Set([CREDENTIALS_FILE, "releases", "compiled"]);
@@ -34,6 +34,15 @@ export async function takeDown(labFolder: string): Promise<void> {
   for (const name of readdirSync(labFolder).filter((each) => !KEPT.has(each))) {
     rmSync(join(labFolder, name), { recursive: true, force: true });
   }
+}
+
+/** How long a running `npm start` may take to leave by itself. */
+const LEAVE_MILLISECONDS = 30_000;
+
+/** Takes a lab down from outside: a running `npm start` is asked to leave, and does the rest. */
+export async function stopLab(labFolder: string): Promise<void> {
+  await endProcess(labFolder, LAB_OWNER, LEAVE_MILLISECONDS);
+  await takeDown(labFolder);
 }
 
 const SERVER_PREFIX = "server-";

@@ -22,6 +22,8 @@ export interface EvaluationRequest {
   readonly job: Job;
   /** Start of a command line that enters the place of the clients; empty: this place. */
   readonly enter: readonly string[];
+  /** Besides this process's own; the commands of the program inherit it. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Told what is being done. */
   readonly onProgress: (what: string) => void;
   readonly signal: AbortSignal;
@@ -33,7 +35,7 @@ export async function evaluateInside(request: EvaluationRequest): Promise<Evalua
   const [program = "", ...args] = [...enter, process.execPath, ENTRY];
   const child = spawn(program, args, {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-    env: programEnvironment(),
+    env: { ...programEnvironment(), ...request.environment },
     // Where the Pulumi CLI starts programs as well.
     cwd: readProject(job.projectFolder).programFolder,
   });

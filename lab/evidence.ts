@@ -4,6 +4,7 @@
  * from outside alone, layers that drop packets look the same.
  */
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { formatRange, MACHINE_LAYOUT, parseRange, type PortRange } from "#contract";
 import { findLeader } from "./booted/boot.ts";
 import { enterMachine } from "./booted/run-inside.ts";
@@ -56,6 +57,18 @@ async function readSettings(labFolder: string, machine: string): Promise<string>
     return readFile(machineFolder(labFolder, machine).settingsFile, "utf8");
   }
   return mustRun([...enterMachine(leader), "cat", MACHINE_LAYOUT.settingsFile]);
+}
+
+/** Environment that has the probe ask the lab for evidence, by the name that the probe gives it. */
+export function evidenceEnvironment(
+  projectFolder: string,
+  labFolder: string,
+): Readonly<Record<string, string>> {
+  const words = [process.execPath, join(projectFolder, "cli", "gangway.mjs"), "lab", "evidence"];
+  const quoted = [...words, "--lab-folder", labFolder].map(
+    (word) => `'${word.replaceAll("'", "'\\''")}'`,
+  );
+  return { GANGWAY_PROBE_EVIDENCE: quoted.join(" ") };
 }
 
 /** A layer by itself; none where no group stands. */

@@ -6,6 +6,7 @@ import { CloudStore } from "./cloud/state.ts";
 import { readOrMakeCredentials, type HashPassword } from "./credentials.ts";
 import { effectsOfLevel } from "./effects-of-level.ts";
 import { findOnPath, PulumiNotFound, type PulumiLab } from "./engine/cli.ts";
+import { evidenceEnvironment } from "./evidence.ts";
 import { runForeground } from "./exec.ts";
 import { readLabFile, writeLabFile } from "./lab-file.ts";
 import { LabError } from "./lab-error.ts";
@@ -18,7 +19,7 @@ import {
   type Privileges,
 } from "./network/namespaces.ts";
 import { findProcess, LAB_OWNER } from "./processes.ts";
-import { copyStackFile } from "./stack-copy.ts";
+import { copyStackFile, type StackCopy } from "./stack-copy.ts";
 import { takeDownMachines } from "./down.ts";
 
 export interface PulumiOptions {
@@ -65,11 +66,19 @@ export async function runPulumiInLab(options: PulumiOptions): Promise<number> {
   const chosen = await chooseKnownLevel(options);
   const { level } = chosen;
   const foreign = args.some((arg) => /^(-C|--cwd)(=|$)/.test(arg));
+  const copy = foreign ? undefined : await copyStack(options, level);
+  writeLabFile(labFolder, {
+    level,
+    idleTimeoutScale: 1,
+    engine: "pulumi",
+    overrides: copy?.overrides ?? { declared: "", list: [] },
+    ...imageOf(chosen),
+  });
   const lab: PulumiLab = {
     labFolder,
     level,
     projectFolder,
-    ...(foreign ? {} : { stackFile: await prepareStackFile(options, chosen) }),
+    ...(copy === undefined ? {} : { stackFile: copy.file }),
   };
   const inside: InsidePulumi = { args, lab };
   const program = [process.execPath, ENTRY, JSON.stringify(inside)];
@@ -78,7 +87,8 @@ export async function runPulumiInLab(options: PulumiOptions): Promise<number> {
   await bootMachines(labFolder, level);
   const enter = hasNetwork(level) ? enterPlace(labFolder, { kind: "client" }) : [];
   try {
-    return await runForeground([...enter, ...program]);
+    const environment = hasNetwork(level) ? evidenceEnvironment(projectFolder, labFolder) : {};
+    return await runForeground([...enter, ...program], environment);
   } finally {
     // With the last resource the lab's network goes as well.
     if (new CloudStore(labFolder).resources().length === 0) {
@@ -120,23 +130,12 @@ async function bootMachines(labFolder: string, level: Level): Promise<void> {
   }
 }
 
-async function prepareStackFile(options: PulumiOptions, chosen: ChosenLevel): Promise<string> {
-  const { level } = chosen;
+async function copyStack(options: PulumiOptions, level: Level): Promise<StackCopy> {
   const { labFolder, args, hashPassword } = options;
   const credentials = await readOrMakeCredentials(labFolder, hashPassword);
   const isUp = new CloudStore(labFolder).resources().length > 0;
   const planned = isUp ? readLabFile(labFolder)?.overrides : undefined;
-  const stack = stackOf(args);
-  const copy = await copyStackFile({ ...options, stack, level, credentials, planned });
-  const { overrides } = copy;
-  writeLabFile(labFolder, {
-    level,
-    idleTimeoutScale: 1,
-    engine: "pulumi",
-    overrides,
-    ...imageOf(chosen),
-  });
-  return copy.file;
+  return copyStackFile({ ...options, stack: stackOf(args), level, credentials, planned });
 }
 
 function stackOf(args: readonly string[]): string {

@@ -6,6 +6,7 @@ import { chooseLevel, imageOf, type ChosenLevel } from "./choose-level.ts";
 import { readOrMakeCredentials, type HashPassword } from "./credentials.ts";
 import { hasLeftovers, takeDown } from "./down.ts";
 import { evaluateInside, type Evaluated } from "./engine-process.ts";
+import { evidenceEnvironment } from "./evidence.ts";
 import { readLabFile, writeLabFile } from "./lab-file.ts";
 import { LabError } from "./lab-error.ts";
 import { hasNetwork, type Level } from "./levels.ts";
@@ -148,6 +149,7 @@ async function evaluate(options: UpOptions, level: Level, copy: StackCopy): Prom
       evaluateInside({
         job: { projectFolder, stack, stackFile: copy.file, labFolder, level },
         enter: hasNetwork(level) ? enterPlace(labFolder, { kind: "client" }) : [],
+        environment: hasNetwork(level) ? evidenceEnvironment(projectFolder, labFolder) : {},
         onProgress: (what) => (doing = what),
         signal,
       }),

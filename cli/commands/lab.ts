@@ -42,8 +42,8 @@ export function register(program: Command): void {
     .description("Stop whatever runs of a lab and remove it.")
     .addOption(folderOption())
     .action(async ({ labFolder }: { readonly labFolder: string }) => {
-      const { takeDown } = await import("../../lab/down.ts");
-      await takeDown(labFolder);
+      const { stopLab } = await import("../../lab/down.ts");
+      await stopLab(labFolder);
     });
 }
 

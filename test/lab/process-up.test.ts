@@ -86,6 +86,19 @@ describe("gangway lab up", () => {
     expect(await ended).toEqual([0, null]);
     expectClean(folder);
   });
+
+  it("leaves when lab down says so from another terminal", async () => {
+    await using scratch = await scratchLab();
+    const { folder } = scratch;
+    const { child } = await startUp(folder, "process", /Leave with Ctrl-C/);
+    const ended = once(child, "close");
+    const { exitCode } = await runProgram([
+      ...([process.execPath, GANGWAY, "lab", "down", "--lab-folder", folder] as const),
+    ]);
+    expect(exitCode).toBe(0);
+    expect(await ended).toEqual([0, null]);
+    expectClean(folder);
+  });
 });
 
 describeNetwork("gangway lab up after a killed run", () => {

@@ -92,6 +92,7 @@ export class LabStack implements AsyncDisposable {
         level,
       },
       enter: hasNetwork(level) ? enterPlace(this.folder, { kind: "client" }) : [],
+      environment: {},
       onProgress: () => undefined,
       signal: new AbortController().signal,
     });
