@@ -37,6 +37,20 @@ const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
       load: () => import("./commands/verify.ts"),
     },
   ],
+  [
+    "access",
+    {
+      summary: "explain what an account may do at a path, and which rule decides",
+      load: () => import("./commands/access.ts"),
+    },
+  ],
+  [
+    "config",
+    {
+      summary: "check settings, and tell what would change",
+      load: () => import("./commands/config.ts"),
+    },
+  ],
   ["serve", { summary: "run the FTP server alone", load: () => import("./commands/serve.ts") }],
   [
     "bundle",

@@ -6,7 +6,7 @@ import type { Authenticator } from "./authenticator.ts";
 import { openHookAuthenticator, type HookAuthenticatorOptions } from "./hook-authenticator.ts";
 
 /** Returns the hook for settings with an absolute token file; undefined when there is none. */
-export type HookSource = (
+type HookSource = (
   settings: AuthenticationHookSettings,
 ) => Promise<Authenticator | undefined>;
 

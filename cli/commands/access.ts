@@ -1,0 +1,34 @@
+/** `gangway access`: what an account may do at a path, and which rule decides. */
+import type { Command } from "commander";
+
+interface Options {
+  readonly settings?: string;
+  readonly stack?: string;
+  readonly site?: string;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  program
+    .command("access")
+    .description(
+      "Explain what an account may do at a path, as the account sees it, and which rule decides each right. Exit code 1 when nothing is allowed. Rights of the file system and restrictions by address come on top.",
+    )
+    .argument("<user>", "name of an account")
+    .argument("<path>", "path as the client sees it, for example /incoming/a.txt")
+    .option("--settings <file>", "a server's settings file, JSON or YAML")
+    .option("--stack <name>", "stack whose file Pulumi.<name>.yaml is read")
+    .option("--site <name>", "site; the first one when left out")
+    .option("--json", "print JSON")
+    .action(run);
+}
+
+async function run(user: string, path: string, options: Options): Promise<void> {
+  const { loadSettings } = await import("../settings/source.ts");
+  const { formatAccess, reportAccess } = await import("../settings/explain.ts");
+  const settings = await loadSettings({ file: options.settings, stack: options.stack });
+  const report = reportAccess(settings, { user, path, site: options.site });
+  const text = options.json === true ? JSON.stringify(report) : formatAccess(report);
+  process.stdout.write(`${text}\n`);
+  if (!report.rights.some(({ allowed }) => allowed)) process.exitCode = 1;
+}
