@@ -29,7 +29,7 @@ const facts = anytime(
 );
 
 const unknownOption = anytime("OPTS", anything, { inClear: true }, () =>
-  answer(reply.syntaxError("Unknown option; known are UTF8, MLST and HASH.")),
+  answer(reply.syntaxError("Unknown option; known are UTF8, MLST, HASH and MODE Z.")),
 );
 
 export const OPTION_COMMANDS: readonly Command[] = [utf8, facts, unknownOption];

@@ -21,7 +21,7 @@ export function describeStatus(
     "Status",
     ` Connected from ${peerAddress}, ${tls}`,
     ` Logged in as ${account.name} on site ${siteName}`,
-    ` Type ${type}, structure file, mode stream; data connections ${data}`,
+    ` Type ${type}, structure file, mode ${state.mode}; data connections ${data}`,
     transfer === undefined
       ? " No transfer"
       : ` Transfer: ${DIRECTIONS[transfer.direction]} ${transfer.path}, ${String(transfer.bytes)} bytes so far`,

@@ -1,6 +1,11 @@
 /** How transfers run: TYPE, MODE, STRU, REST, RANG, ALLO. */
 import { parseRange } from "../protocol/hashes.ts";
-import { parseAllocation, parseByteCount, parseType } from "../protocol/parameters.ts";
+import {
+  parseAllocation,
+  parseByteCount,
+  parseDeflateLevel,
+  parseType,
+} from "../protocol/parameters.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import { text, value } from "./arguments.ts";
 import { answer, loggedIn, type Command } from "./command.ts";
@@ -28,8 +33,24 @@ function choose(argument: string, served: string, known: string, name: string): 
     : reply.syntaxError(`Unknown ${name}; use ${served}.`);
 }
 
-const mode = loggedIn("MODE", text("mode"), { keeps: ["restart"] }, (_context, argument) =>
-  answer(choose(argument, "S", "BCZ", "Mode")),
+const mode = loggedIn(
+  "MODE",
+  text("mode"),
+  { keeps: ["restart"], features: () => ["MODE Z"] },
+  (_context, argument) => {
+    const letter = argument.trim().toUpperCase();
+    if (letter === "Z") return answer(reply.ok("Mode is Z."), { mode: "deflate" });
+    const chosen = choose(argument, "S", "BC", "Mode");
+    return letter === "S" ? answer(chosen, { mode: "stream" }) : answer(chosen);
+  },
+);
+
+const modeOptions = loggedIn(
+  "OPTS MODE",
+  value("Z LEVEL <0-9>", "Use OPTS MODE Z LEVEL with a digit.", parseDeflateLevel),
+  {},
+  (_context, deflateLevel) =>
+    answer(reply.ok(`MODE Z LEVEL is ${String(deflateLevel)}.`), { deflateLevel }),
 );
 
 const structure = loggedIn(
@@ -79,6 +100,7 @@ const allocate = loggedIn(
 export const TRANSFER_PARAMETER_COMMANDS: readonly Command[] = [
   type,
   mode,
+  modeOptions,
   structure,
   restart,
   range,

@@ -7,7 +7,9 @@ export type TransferErrorKind =
   /** The connection broke before the transfer was complete. */
   | "connectionLost"
   /** No byte moved for the idle time. */
-  | "timedOut";
+  | "timedOut"
+  /** What came is no whole compressed stream (MODE Z). */
+  | "damaged";
 
 /** Thrown when a transfer fails for its connection's sake. The socket is closed by then. */
 export class TransferError extends Error {

@@ -3,6 +3,18 @@
 /** `ascii` converts line ends on the wire; `image` moves bytes. */
 export type TransferType = "ascii" | "image";
 
+/** `stream` moves the bytes (MODE S); `deflate` a zlib stream of them (MODE Z). */
+export type TransferMode = "stream" | "deflate";
+
+/** What zlib takes for a good compromise. */
+export const DEFAULT_DEFLATE_LEVEL = 6;
+
+/** OPTS MODE: `Z LEVEL 6`. Undefined when malformed. */
+export function parseDeflateLevel(argument: string): number | undefined {
+  const match = /^Z LEVEL (\d)$/iu.exec(argument.trim());
+  return match === null ? undefined : Number(match[1]);
+}
+
 export type TypeArgument =
   | { readonly kind: "type"; readonly type: TransferType }
   | { readonly kind: "unsupported" }

@@ -29,6 +29,7 @@ const TRANSFER_REPLIES = {
   tlsFailed: reply.dataTlsFailed("TLS failed on the data connection."),
   aborted: reply.transferAborted("Transfer aborted."),
   connectionLost: reply.transferAborted("The data connection broke; transfer aborted."),
+  damaged: reply.localError("The compressed data is damaged or cut off; transfer aborted."),
   timedOut: reply.transferAborted("The data connection was idle for too long; transfer aborted."),
 } as const satisfies Record<Exclude<TransferFailure["kind"], "storage">, Reply>;
 

@@ -21,6 +21,12 @@ export class Holdings {
     return this.#state;
   }
 
+  /** Of MODE Z; undefined in MODE S. */
+  get deflateLevel(): number | undefined {
+    const { mode, deflateLevel } = this.#state;
+    return mode === "deflate" ? deflateLevel : undefined;
+  }
+
   /** A signal that aborts when the session ends; made only for those who ask. */
   signal(): AbortSignal {
     this.#end ??= new AbortController();

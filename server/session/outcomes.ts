@@ -60,6 +60,7 @@ export type TransferFailure =
   | { readonly kind: "aborted" }
   | { readonly kind: "connectionLost" }
   | { readonly kind: "timedOut" }
+  | { readonly kind: "damaged" }
   | { readonly kind: "storage"; readonly error: StorageErrorKind };
 
 /** A running transfer as STAT reports it. */

@@ -259,6 +259,7 @@ export class Session implements ConnectionOwner {
         channel,
         tls: level === "private" ? view.tls : undefined,
         limits: limitsOf(view, this.#holdings.state.login),
+        deflateLevel: this.#holdings.deflateLevel,
         localAddress: this.connection.localAddress,
         localPort: this.connection.localPort,
         announce: () => this.#write(reply.opening(plan.opening)),

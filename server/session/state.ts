@@ -3,7 +3,7 @@ import type { PassiveLease } from "../data/passive-ports.ts";
 import type { Endpoint } from "../protocol/addresses.ts";
 import { FACTS, type Fact } from "../protocol/listings.ts";
 import { DEFAULT_HASH, type HashName } from "../protocol/hashes.ts";
-import type { TransferType } from "../protocol/parameters.ts";
+import { DEFAULT_DEFLATE_LEVEL, type TransferMode, type TransferType } from "../protocol/parameters.ts";
 import type { Principal } from "./principal.ts";
 
 export type Login =
@@ -46,6 +46,9 @@ export interface SessionState {
   /** The current folder, a virtual path. */
   readonly folder: string;
   readonly type: TransferType;
+  readonly mode: TransferMode;
+  /** Of MODE Z: 0 stores, 9 shrinks most. */
+  readonly deflateLevel: number;
   /** Facts of MLSD and MLST. */
   readonly facts: ReadonlySet<Fact>;
   /** What HASH calculates. */
@@ -75,6 +78,8 @@ export const INITIAL_STATE: SessionState = {
   folder: "/",
   // RFC 959 section 5.1: the default is ASCII, non-print.
   type: "ascii",
+  mode: "stream",
+  deflateLevel: DEFAULT_DEFLATE_LEVEL,
   facts: ALL_FACTS,
   hash: DEFAULT_HASH,
   failedLogins: 0,
@@ -96,6 +101,8 @@ export const LOGGED_OUT: StateChange = {
   extendedPassiveOnly: false,
   folder: "/",
   type: "ascii",
+  mode: "stream",
+  deflateLevel: DEFAULT_DEFLATE_LEVEL,
   facts: ALL_FACTS,
   hash: DEFAULT_HASH,
 };

@@ -3,7 +3,15 @@ import type { Socket } from "node:net";
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { activeDataPort } from "#contract";
 import { connectActive } from "../data/active-connection.ts";
-import { receiveFile, sendChunks, sendFile, TransferError } from "../data/transfer.ts";
+import {
+  compress,
+  InflatingHandle,
+  readFileChunks,
+  receiveFile,
+  sendChunks,
+  sendFile,
+  TransferError,
+} from "../data/transfer.ts";
 import { StorageError } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
 import { secureServerSocket, TlsHandshakeError } from "../tls/secure-socket.ts";
@@ -21,6 +29,8 @@ export interface TransferOptions {
   readonly limits: SessionLimits;
   /** Told once the data connection is open and, where asked for, secured. */
   readonly onOpen: () => void;
+  /** Of MODE Z; undefined: the bytes move as they are. */
+  readonly deflateLevel: number | undefined;
   /** Sends the reply 150; called once, unless the transfer fails before. */
   readonly announce: () => void;
 }
@@ -61,7 +71,7 @@ export class RunningTransfer implements TransferStatus {
       const socket = await this.#connect(options);
       options.onOpen();
       try {
-        return await this.#move(socket, options.limits);
+        return await this.#move(socket, options);
       } finally {
         socket.destroy();
       }
@@ -119,7 +129,10 @@ export class RunningTransfer implements TransferStatus {
     }
   }
 
-  async #move(socket: Socket, limits: SessionLimits): Promise<TransferResult> {
+  async #move(
+    socket: Socket,
+    { limits, deflateLevel }: TransferOptions,
+  ): Promise<TransferResult> {
     const { plan } = this;
     const common = {
       signal: this.#abort.signal,
@@ -131,14 +144,29 @@ export class RunningTransfer implements TransferStatus {
     switch (plan.direction) {
       case "send": {
         const { source, offset, end, ascii } = plan;
-        const bytes = await sendFile(socket, source, { ...common, offset, end, ascii });
+        const options = { offset, end, ascii };
+        const bytes =
+          deflateLevel === undefined
+            ? await sendFile(socket, source, { ...common, ...options })
+            : await sendChunks(
+                socket,
+                compress(readFileChunks(source, options), deflateLevel),
+                common,
+              );
         return { kind: "complete", bytes };
       }
-      case "list":
-        return { kind: "complete", bytes: await sendChunks(socket, plan.chunks, common) };
+      case "list": {
+        const chunks =
+          deflateLevel === undefined ? plan.chunks : compress(plan.chunks, deflateLevel);
+        return { kind: "complete", bytes: await sendChunks(socket, chunks, common) };
+      }
       case "receive": {
-        const bytes = await receiveFile(socket, plan.target, { ...common, ascii: plan.ascii });
-        await plan.target.commit();
+        await using inflating =
+          deflateLevel === undefined ? undefined : new InflatingHandle(plan.target, plan.ascii);
+        const target = inflating ?? plan.target;
+        const ascii = plan.ascii && inflating === undefined;
+        const bytes = await receiveFile(socket, target, { ...common, ascii });
+        await target.commit();
         return { kind: "complete", bytes };
       }
     }
