@@ -23,6 +23,8 @@ export interface SessionBandwidth extends Disposable {
    * or rejects with the signal's reason.
    */
   take(direction: Direction, bytes: number, signal: AbortSignal): Promise<void> | undefined;
+  /** Whether anything limits the session now; else a transfer need not ask. */
+  isLimited(direction: Direction): boolean;
   /** How much to move at once, so that a slow session still moves something every moment. */
   chunkBytes(direction: Direction): number;
 }
@@ -107,6 +109,7 @@ function shareOf(own: Scope, onClose: () => void): SessionBandwidth {
   let closed = false;
   return {
     take: (direction, bytes, signal) => takeFrom(own[direction], bytes, signal),
+    isLimited: (direction) => own[direction].lowestBytesPerSecond() < Infinity,
     chunkBytes: (direction) => {
       const share = Math.floor(own[direction].lowestBytesPerSecond() / CHUNKS_PER_SECOND);
       return Math.min(LARGEST_CHUNK_BYTES, Math.max(SMALLEST_CHUNK_BYTES, share));

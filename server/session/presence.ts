@@ -1,6 +1,10 @@
 /** What a session holds of the limits that it shares with others, while it is logged in. */
 import type { Account, Bandwidth } from "#contract";
 import type { SessionBandwidth } from "../access/bandwidth.ts";
+import type { RateLimiter } from "../data/data-flow.ts";
+import type { SessionLimits } from "./limits.ts";
+import type { TransferPlan } from "./outcomes.ts";
+import type { Login } from "./state.ts";
 import type { ServerView, SiteView } from "./view.ts";
 
 /** Places among the connections of site and account, and a share of their bandwidth. */
@@ -47,6 +51,27 @@ export function openPresence(
     kind: "present",
     presence: { bandwidth, [Symbol.dispose]: () => owned.dispose() },
   };
+}
+
+/** The limits of one transfer. */
+export interface TransferLimits extends SessionLimits {
+  /** Undefined where nothing limits the session's bandwidth when the transfer begins. */
+  readonly rateLimiter: RateLimiter | undefined;
+}
+
+export function planTransferLimits(
+  limits: SessionLimits,
+  login: Login,
+  { direction }: TransferPlan,
+): TransferLimits {
+  if (login.kind !== "loggedIn") return { ...limits, rateLimiter: undefined };
+  const { bandwidth } = login.principal.visit.presence;
+  const way = direction === "receive" ? "up" : "down";
+  const rateLimiter: RateLimiter = {
+    take: (bytes, signal) => bandwidth.take(way, bytes, signal),
+    chunkBytes: () => bandwidth.chunkBytes(way),
+  };
+  return { ...limits, rateLimiter: bandwidth.isLimited(way) ? rateLimiter : undefined };
 }
 
 /** Has the bandwidth of sessions that are logged in follow changed settings. */

@@ -17,6 +17,7 @@ import type { SessionJournal } from "./journal.ts";
 import { BOUNDS } from "./limits.ts";
 import type { Outcome, TransferPlan } from "./outcomes.ts";
 import { currentSite, limitsOf } from "./principal.ts";
+import { planTransferLimits } from "./presence.ts";
 import { IMPLICIT_TLS_STATE, type Login, type SessionState, type StateChange } from "./state.ts";
 import { streamReply } from "./streamed-reply.ts";
 import { RunningTransfer } from "./transfers.ts";
@@ -247,7 +248,7 @@ export class Session implements ConnectionOwner {
   async #runTransfer(plan: TransferPlan): Promise<void> {
     const startedMs = Date.now();
     const view = this.#host.view();
-    const { level } = this.#holdings.state.protection;
+    const { login, protection } = this.#holdings.state;
     const channel = this.#holdings.takeData();
     this.#journal.transferBegan();
     const transfer = new RunningTransfer(plan);
@@ -257,8 +258,8 @@ export class Session implements ConnectionOwner {
     const result = await transfer
       .run({
         channel,
-        tls: level === "private" ? view.tls : undefined,
-        limits: limitsOf(view, this.#holdings.state.login),
+        tls: protection.level === "private" ? view.tls : undefined,
+        limits: planTransferLimits(limitsOf(view, login), login, plan),
         deflateLevel: this.#holdings.deflateLevel,
         localAddress: this.connection.localAddress,
         localPort: this.connection.localPort,

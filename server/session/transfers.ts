@@ -15,8 +15,9 @@ import {
 import { StorageError } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
 import { secureServerSocket, TlsHandshakeError } from "../tls/secure-socket.ts";
-import { BOUNDS, type SessionLimits } from "./limits.ts";
+import { BOUNDS } from "./limits.ts";
 import type { TransferPlan, TransferResult, TransferStatus } from "./outcomes.ts";
+import type { TransferLimits } from "./presence.ts";
 import type { DataChannel } from "./state.ts";
 
 export interface TransferOptions {
@@ -26,7 +27,7 @@ export interface TransferOptions {
   /** Local end of the control connection; active data connections leave from beside it. */
   readonly localAddress: string;
   readonly localPort: number;
-  readonly limits: SessionLimits;
+  readonly limits: TransferLimits;
   /** Told once the data connection is open and, where asked for, secured. */
   readonly onOpen: () => void;
   /** Of MODE Z; undefined: the bytes move as they are. */
@@ -137,6 +138,7 @@ export class RunningTransfer implements TransferStatus {
     const common = {
       signal: this.#abort.signal,
       idleTimeoutSeconds: limits.dataIdleSeconds,
+      rateLimiter: limits.rateLimiter,
       onBytes: (count: number): void => {
         this.bytes += count;
       },

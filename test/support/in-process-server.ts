@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseWith, serverSettingsSchema, type ServerSettingsFile } from "#contract";
+import type { Clock } from "../../server/access/bandwidth.ts";
 import type { HostNameResolver } from "../../server/access/client-names.ts";
 import { SYSTEM_CLOCK } from "../../server/access/system-clock.ts";
 import { SettingsAuthenticator } from "../../server/auth/settings-authenticator.ts";
@@ -30,6 +31,8 @@ export interface InProcessOptions {
   readonly settings?: Partial<ServerSettingsFile>;
   /** Names of clients; none by default. */
   readonly hostNames?: HostNameResolver;
+  /** The process' own by default. */
+  readonly clock?: Clock;
   /** Opens the storage at an absolute folder. */
   readonly openStorage: (folder: string) => Promise<Storage>;
 }
@@ -70,7 +73,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
         throw new Error("this server keeps no log");
       },
       hostNames: options.hostNames ?? NAMELESS,
-      clock: SYSTEM_CLOCK,
+      clock: options.clock ?? SYSTEM_CLOCK,
       openTls: () => Promise.reject(new Error("this server has no certificate")),
     },
     settings,
