@@ -44,6 +44,7 @@ describe("before a login", () => {
     "OPTS MLST": 200,
     "OPTS HASH": 200,
     CLNT: 501,
+    HOST: 501,
     CSID: 501,
     LANG: 200,
     SITE: 501,
