@@ -76,10 +76,11 @@ describe.each(MODES)("%s", (mode) => {
     expect(await digest(join(server.dataFolder, remote(client)))).toEqual(expected);
   }
 
-  it(
-    "lftp mirrors a tree there and back",
-    async () => {
-      const back = join(scratch, `lftp-${mode}`);
+  it.each(["S", "Z"])(
+    "lftp mirrors a tree there and back in MODE %s",
+    async (letter) => {
+      const name = `lftp-${letter}`;
+      const back = join(scratch, `${name}-${mode}`);
       const url =
         mode === "implicit"
           ? `ftps://127.0.0.1:${String(port(mode))}`
@@ -89,15 +90,16 @@ describe.each(MODES)("%s", (mode) => {
         `set ftp:ssl-allow ${mode === "plain" ? "no" : "yes"}`,
         `set ftp:ssl-force ${mode === "plain" ? "no" : "yes"}`,
         "set ftp:ssl-protect-data yes",
+        `set ftp:use-mode-z ${letter === "Z" ? "yes" : "no"}`,
         "set net:max-retries 1",
         "set cmd:fail-exit yes",
         `open -u alice,secret ${url}`,
-        `mirror -R --parallel=4 "${tree}" ${remote("lftp")}`,
-        `mirror --parallel=4 ${remote("lftp")} "${back}"`,
+        `mirror -R --parallel=4 "${tree}" ${remote(name)}`,
+        `mirror --parallel=4 ${remote(name)} "${back}"`,
         "bye",
       ].join("; ");
       await run("lftp", ["-c", script]);
-      await expectStored("lftp");
+      await expectStored(name);
       expect(await digest(back)).toEqual(expected);
     },
     TIMEOUT_MS,
