@@ -1,5 +1,6 @@
 /** Takes a lab down: servers, namespaces, the simulated cloud and the machines' data. */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { bootedMachines, removeMachine } from "./booted/boot.ts";
 import { CREDENTIALS_FILE } from "./credentials.ts";
@@ -23,7 +24,8 @@ export async function takeDownMachines(labFolder: string): Promise<void> {
     ...servers.map((role) => shutDownMachine(labFolder, role.slice(SERVER_PREFIX.length))),
     ...bootedMachines(labFolder).map((machine) => removeMachine(labFolder, machine)),
   ]);
-  rmSync(join(labFolder, "machines"), { recursive: true, force: true });
+  // Not at once: a tree that somebody has uploaded takes its time, and Ctrl-C must be heard.
+  await rm(join(labFolder, "machines"), { recursive: true, force: true });
 }
 
 /** Leaves nothing running and nothing on disk but `KEPT`. Can be repeated. */
@@ -32,7 +34,7 @@ export async function takeDown(labFolder: string): Promise<void> {
   await closeNetwork(labFolder);
   if (!existsSync(labFolder)) return;
   for (const name of readdirSync(labFolder).filter((each) => !KEPT.has(each))) {
-    rmSync(join(labFolder, name), { recursive: true, force: true });
+    await rm(join(labFolder, name), { recursive: true, force: true });
   }
 }
 

@@ -29,33 +29,34 @@ export function formatOverrides(overrides: readonly Override[]): string[] {
   );
 }
 
-/** The stack's own exposure table, one row per layer, as its output `exposure` holds it. */
+/** The stack's own exposure table, layer by layer and rule by rule, as its output holds it. */
 export function formatExposure(exposure: Value | undefined): string[] {
   if (!isList(exposure)) return ["  (the stack has no output named exposure)"];
-  const texts = (row: Value, name: string) =>
-    listAt(row, name)
-      .filter((each) => typeof each === "string")
-      .join(", ");
-  const timeouts = (row: Value) =>
-    isRecord(row)
-      ? [
-          typeof row["idleTimeoutSeconds"] === "number"
-            ? `idle timeout ${String(row["idleTimeoutSeconds"])} s`
-            : "",
-          typeof row["keepaliveSeconds"] === "number"
-            ? `keepalive ${String(row["keepaliveSeconds"])} s`
-            : "",
-        ].filter((part) => part !== "")
-      : [];
   return formatTable([
-    ["  layer", "tcp ports", "sources", "timeouts"],
-    ...exposure.map((row) => [
-      `  ${textAt(row, "layer") ?? ""}`,
-      texts(row, "ranges"),
-      texts(row, "sources") || "-",
-      timeouts(row).join(", ") || "-",
-    ]),
+    ["  layer", "what it lets through", "timeouts"],
+    ...exposure.flatMap((row) => {
+      const rules = textsAt(row, "rules");
+      const lines = rules.length > 0 ? rules : [`ports ${textsAt(row, "ranges").join(", ")}`];
+      return lines.map((line, index) =>
+        index === 0
+          ? [`  ${textAt(row, "layer") ?? ""}`, line, formatTimeouts(row)]
+          : ["", line, ""],
+      );
+    }),
   ]);
+}
+
+function textsAt(row: Value, name: string): readonly string[] {
+  return listAt(row, name).filter((each) => typeof each === "string");
+}
+
+function formatTimeouts(row: Value): string {
+  if (!isRecord(row)) return "";
+  const { idleTimeoutSeconds: idle, keepaliveSeconds: keepalive } = row;
+  return [
+    ...(typeof idle === "number" ? [`idle timeout ${String(idle)} s`] : []),
+    ...(typeof keepalive === "number" ? [`keepalive ${String(keepalive)} s`] : []),
+  ].join(", ");
 }
 
 export interface Connection {
