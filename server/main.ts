@@ -48,8 +48,7 @@ function chooseAdapters(logger: Logger): Adapters {
       }),
     hostNames: DNS_RESOLVER,
     clock: SYSTEM_CLOCK,
-    openTls: ({ certificateFile, keyFile, minVersion }) =>
-      openTlsContexts({ certificateFile, keyFile, minVersion }),
+    openTls: openTlsContexts,
   };
 }
 

@@ -16,10 +16,11 @@ import {
   currentSite,
   findAccount,
   findSite,
-  splitUserName,
+  isAdmitted,
   storageOf,
 } from "../session/principal.ts";
 import { openPresence } from "../session/presence.ts";
+import { chooseByServerName, chooseByUserName, NO_CHOICE } from "../session/site-selection.ts";
 import type { SiteView } from "../session/view.ts";
 import { INITIAL_STATE, LOGGED_OUT, NO_LOGIN, type SessionState } from "../session/state.ts";
 import { StorageError, type Storage } from "../storage/storage.ts";
@@ -29,7 +30,13 @@ import { answer, anytime, type Command, type CommandContext } from "./command.ts
 type HostNames = SessionState["hostNames"];
 
 const user = anytime("USER", text("name"), {}, ({ state, view }, argument) => {
-  const { siteName, userName } = splitUserName(view, argument.trim());
+  const chosen = chooseByUserName(view.sites, state.channel, state.site, argument.trim());
+  if (chosen.kind === "elsewhere") {
+    const belongs = reply.notLoggedIn("This connection belongs to another host.");
+    const reason = `site ${chosen.wanted} was named on a connection to another one`;
+    return { kind: "reply", reply: belongs, next: LOGGED_OUT, reason };
+  }
+  const { userName } = chosen;
   const account = findAccount(view, userName);
   const refusal = checkCredentials(state, view.settings.tls, account?.anonymous ?? false);
   if (refusal !== undefined) return answer(refusal);
@@ -37,7 +44,7 @@ const user = anytime("USER", text("name"), {}, ({ state, view }, argument) => {
     reply.passwordNeeded(
       account?.anonymous === true ? "Anonymous login: any password will do." : "Password needed.",
     ),
-    { ...LOGGED_OUT, login: { kind: "userNamed", userName, siteName } },
+    { ...LOGGED_OUT, login: { kind: "userNamed", userName, siteName: chosen.site.name } },
   );
 });
 
@@ -56,7 +63,7 @@ const pass = anytime("PASS", anything, {}, async (context, argument) => {
   // Asked before, acted on after the password was checked: a denial takes as long as a refusal.
   const standing = view.logonAttempts.standing(peerAddress);
   const attempt = { userName, password: argument ?? "", peerAddress, siteName };
-  const outcome = await authenticate(view.authenticator, attempt, signal());
+  const outcome = admit(siteName, await authenticate(view.authenticator, attempt, signal()));
   if (standing.kind === "denied" && !standing.logOnly) {
     return refuse(context, formatLogonDenial(peerAddress, standing), client.hostNames);
   }
@@ -98,6 +105,13 @@ async function authenticate(
     const reason = error instanceof Error ? error.message : String(error);
     return { kind: "refused", reason, undecided: true };
   }
+}
+
+/** Whoever has no business on a site is refused like anybody else. */
+function admit(siteName: string, outcome: LoginOutcome): LoginOutcome {
+  if (outcome.kind === "refused" || isAdmitted(outcome.account, siteName)) return outcome;
+  const { name } = outcome.account;
+  return { kind: "refused", reason: `accounts (${name}).sites does not hold ${siteName}` };
 }
 
 /** The same reply for every reason, later with every failure, and the end after some. */
@@ -209,20 +223,23 @@ const account = anytime("ACCT", anything, {}, () =>
   answer(reply.superfluous("No account information is needed.")),
 );
 
-/** Everything but TLS starts again; failures keep counting. */
-const reinitialise = anytime("REIN", nothing, { inClear: true }, () =>
-  answer(reply.greeting("Ready for a new user."), {
+/** Everything but TLS starts again, HOST too; failures keep counting. */
+const reinitialise = anytime("REIN", nothing, { inClear: true }, ({ state, view }) => {
+  const { channel, handshake } = state;
+  const serverName = handshake.kind === "done" ? handshake.serverName : undefined;
+  return answer(reply.greeting("Ready for a new user."), {
     ...LOGGED_OUT,
+    site: chooseByServerName(view.sites, channel, serverName, NO_CHOICE),
     protection: INITIAL_STATE.protection,
-  }),
-);
+  });
+});
 
 const quit = anytime("QUIT", anything, { inClear: true }, ({ view, state, figures }) => {
   const { login } = state;
   const userName = login.kind === "loggedIn" ? login.principal.account.name : undefined;
   return {
     kind: "close",
-    reply: currentSite(view, login).messages.goodbye(figures, userName),
+    reply: currentSite(view, state).messages.goodbye(figures, userName),
   };
 });
 

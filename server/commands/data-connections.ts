@@ -13,6 +13,7 @@ import {
 } from "../protocol/addresses.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { Outcome } from "../session/outcomes.ts";
+import { currentSite } from "../session/principal.ts";
 import { NoPassivePortError, type PassiveLease } from "../data/passive-ports.ts";
 import { anything, nothing, text } from "./arguments.ts";
 import { answer, loggedIn, type Command, type CommandContext } from "./command.ts";
@@ -36,7 +37,10 @@ async function enterPassive(
 }
 
 const passive = loggedIn("PASV", nothing, { preparesData: true, keeps: ["restart"] }, (context) => {
-  const address = context.view.settings.passive.advertisedAddress ?? context.localAddress;
+  const { settings } = context.view;
+  const site = currentSite(context.view, context.state).settings;
+  const address =
+    site.externalAddress ?? settings.passive.advertisedAddress ?? context.localAddress;
   if (!isIPv4(address)) {
     return answer(reply.noDataConnection("PASV cannot name an IPv6 address; use EPSV."));
   }

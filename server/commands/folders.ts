@@ -14,7 +14,7 @@ async function changeFolder(
   const { storage } = principal;
   const entry = await storage.entry(folder);
   if (entry.kind !== "directory") return answer(reply.fileUnavailable("Not a folder."));
-  const { directoryMessageFile } = currentSite(view, state.login).settings;
+  const { directoryMessageFile } = currentSite(view, state).settings;
   const message =
     directoryMessageFile === undefined
       ? []

@@ -53,7 +53,7 @@ const system = anytime(
   nothing,
   { inClear: true, keeps: ["restart"] },
   ({ view, state }) => {
-    const { style } = currentSite(view, state.login).settings.listing;
+    const { style } = currentSite(view, state).settings.listing;
     return answer(reply.systemType(SYSTEM_OF_STYLE[style]));
   },
 );

@@ -88,7 +88,7 @@ function listPlan(path: string, chunks: AsyncIterable<Uint8Array>): Outcome {
 
 /** How the site of a session wants its listings. */
 function listingOf({ view, state }: LoggedInContext): Listing {
-  return currentSite(view, state.login).settings.listing;
+  return currentSite(view, state).settings.listing;
 }
 
 function lineFormat(listing: Listing, nowMs: number): (entry: Entry) => string {

@@ -17,11 +17,13 @@ import { SECURITY_COMMANDS } from "./security.ts";
 import { SITE_COMMANDS } from "./site.ts";
 import { SPACE_COMMANDS } from "./space.ts";
 import { TRANSFER_PARAMETER_COMMANDS } from "./transfer-parameters.ts";
+import { VIRTUAL_HOST_COMMANDS } from "./virtual-hosts.ts";
 
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(
   [
     ...ACCESS_COMMANDS,
     ...SECURITY_COMMANDS,
+    ...VIRTUAL_HOST_COMMANDS,
     ...TRANSFER_PARAMETER_COMMANDS,
     ...DATA_CONNECTION_COMMANDS,
     ...FOLDER_COMMANDS,
@@ -40,7 +42,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
 
 /** Commands that RFCs know and this server does not; all others are unknown. */
 const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
-  ...["SMNT", "ADAT", "CONF", "ENC", "MIC", "LPRT", "LPSV", "HOST", "MFCT"],
+  ...["SMNT", "ADAT", "CONF", "ENC", "MIC", "LPRT", "LPSV", "MFCT"],
   ...["XSEM", "XSEN", "XRSQ", "XRCP", "MAIL", "MLFL", "MSND", "MSOM", "MSAM", "MRSQ", "MRCP"],
 ]);
 

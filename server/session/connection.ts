@@ -6,6 +6,7 @@
 import type { Socket } from "node:net";
 import { unmapAddress } from "../protocol/addresses.ts";
 import { LineReader, type LineEvent } from "../protocol/lines.ts";
+import { awaitServerName } from "../tls/client-hello.ts";
 import { secureServerSocket } from "../tls/secure-socket.ts";
 import type { TlsChannel } from "../tls/contexts.ts";
 import { BOUNDS } from "./limits.ts";
@@ -86,9 +87,15 @@ export class ControlConnection {
   /**
    * Writes `text` in the clear, then performs the TLS handshake.
    *
+   * @param choose which certificate the server name wants; without one it is undefined.
+   * @returns the server name.
    * @throws TlsHandshakeError; the connection is closed then.
    */
-  async secure(text: string, channel: TlsChannel, signal: AbortSignal): Promise<void> {
+  async secure(
+    text: string,
+    choose: (serverName: string | undefined) => TlsChannel,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const socket = this.#socket;
     this.#detach();
     socket.pause();
@@ -98,12 +105,14 @@ export class ControlConnection {
       });
     }
     try {
-      this.#socket = await secureServerSocket(socket, channel, { signal });
+      const serverName = await awaitServerName(socket, signal);
+      this.#socket = await secureServerSocket(socket, choose(serverName), { signal });
+      this.#attach();
+      return serverName;
     } catch (error) {
       this.#owner.onClosed();
       throw error;
     }
-    this.#attach();
   }
 
   /** Writes the last reply and closes our side; what the client still sends is thrown away. */

@@ -30,7 +30,7 @@ export async function dispatch(
     return { outcome: { kind: "close", reply: reply.serviceClosing(text) }, change: {} };
   }
   const { state, principal } = renewed;
-  const filtered = currentSite(context.view, state.login).filter.checkCommand(
+  const filtered = currentSite(context.view, state).filter.checkCommand(
     parsed.verb,
     parsed.argument,
   );

@@ -27,6 +27,9 @@ export function storageReply(kind: StorageErrorKind): Reply {
 const TRANSFER_REPLIES = {
   noConnection: reply.noDataConnection("No data connection was made in time."),
   tlsFailed: reply.dataTlsFailed("TLS failed on the data connection."),
+  sessionNotReused: reply.dataTlsFailed(
+    "Data connections have to resume the TLS session of the control connection.",
+  ),
   aborted: reply.transferAborted("Transfer aborted."),
   connectionLost: reply.transferAborted("The data connection broke; transfer aborted."),
   damaged: reply.localError("The compressed data is damaged or cut off; transfer aborted."),

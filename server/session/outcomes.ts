@@ -57,6 +57,8 @@ export type TransferResult =
 export type TransferFailure =
   | { readonly kind: "noConnection" }
   | { readonly kind: "tlsFailed" }
+  /** The data connection had to resume the control connection's TLS session and did not. */
+  | { readonly kind: "sessionNotReused" }
   | { readonly kind: "aborted" }
   | { readonly kind: "connectionLost" }
   | { readonly kind: "timedOut" }

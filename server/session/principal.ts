@@ -6,7 +6,8 @@ import type { Storage } from "../storage/storage.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { Presence } from "./presence.ts";
 import { SiteStorage } from "./site-storage.ts";
-import type { Login } from "./state.ts";
+import { siteOfChoice } from "./site-selection.ts";
+import type { Login, SessionState } from "./state.ts";
 import type { ServerView, SiteView } from "./view.ts";
 
 /** What is known of the client and held for it, whatever the settings become. */
@@ -81,7 +82,10 @@ export function renewPrincipal(principal: Principal, view: ServerView): Principa
     : view.accounts.get(account.name);
   const site = findSite(view, siteName);
   const holds =
-    current !== undefined && !current.disabled && current.passwordHash === account.passwordHash;
+    current !== undefined &&
+    !current.disabled &&
+    current.passwordHash === account.passwordHash &&
+    isAdmitted(current, siteName);
   if (!holds || site === undefined || !mayEnter(site, visit)) return undefined;
   const renewed = createPrincipal(view, site, current, visit);
   // Another home would change the meaning of every path that the client knows.
@@ -96,10 +100,6 @@ function mayEnter({ restrictions }: SiteView, { peerAddress, hostNames }: Visit)
   return restrictions.forClient(peerAddress, hostNames ?? []).decide("/").allowed;
 }
 
-/** By custom, `ftp` is another name of the anonymous account (RFC 1635). */
-const ANONYMOUS = { name: "anonymous", alias: "ftp" } as const;
-
-export function findAccount(view: ServerView, userName: string): Account | undefined {
 /** Accounts of the settings are objects of the view; those that the hook described are not. */
 function isFromHook({ account, view }: Principal): boolean {
   return view.accounts.get(account.name) !== account;
@@ -115,6 +115,10 @@ function renewFromHook(
   return same && !view.accounts.has(account.name) ? account : undefined;
 }
 
+/** By custom, `ftp` is another name of the anonymous account (RFC 1635). */
+const ANONYMOUS = { name: "anonymous", alias: "ftp" } as const;
+
+export function findAccount(view: ServerView, userName: string): Account | undefined {
   const account = view.accounts.get(userName);
   if (account !== undefined || userName !== ANONYMOUS.alias) return account;
   const anonymous = view.accounts.get(ANONYMOUS.name);
@@ -126,30 +130,27 @@ export function findSite(view: ServerView, name: string): SiteView | undefined {
 }
 
 /** The site that a session belongs to as far as it is known: its filter and messages apply. */
-export function currentSite(view: ServerView, login: Login): SiteView {
+export function currentSite(
+  view: ServerView,
+  { login, channel, site }: Pick<SessionState, "login" | "channel" | "site">,
+): SiteView {
   const name =
     login.kind === "loggedIn"
       ? login.principal.siteName
       : login.kind === "userNamed"
         ? login.siteName
         : undefined;
-  return (name === undefined ? undefined : findSite(view, name)) ?? view.sites[0];
+  const named = name === undefined ? undefined : findSite(view, name);
+  return named ?? siteOfChoice(view.sites, channel, site);
+}
+
+/** Whether an account may log in to a site. */
+export function isAdmitted({ sites }: Account, siteName: string): boolean {
+  return sites.length === 0 || sites.includes(siteName);
 }
 
 /** The limits of a session: of its site, once it has logged in. */
 export function limitsOf(view: ServerView, login: Login): SessionLimits {
   const site = login.kind === "loggedIn" ? findSite(view, login.principal.siteName) : undefined;
   return site?.limits ?? view.limits;
-}
-
-/** `site|user` and `site\user` choose a site; a name alone belongs to the first one. */
-export function splitUserName(
-  view: ServerView,
-  text: string,
-): { readonly siteName: string; readonly userName: string } {
-  const match = /^([^|\\]*)[|\\](.*)$/su.exec(text);
-  const site = match === null ? undefined : findSite(view, match[1] ?? "");
-  return site === undefined
-    ? { siteName: view.sites[0].name, userName: text }
-    : { siteName: site.name, userName: match?.[2] ?? "" };
 }

@@ -35,9 +35,10 @@ export class FtpServer implements SessionHost {
   /** What is so at this moment, for metrics and status. */
   gauges(): Gauges {
     const { transfersStarted, transfersCompleted, transfersFailed } = this.metrics;
-    const { passivePorts, tls } = this.#view;
+    const { passivePorts, sites } = this.#view;
     const passive = passivePorts.usage();
-    const expiresMs = tls?.certificate().expiresMs;
+    const expiriesMs = sites.flatMap(({ tls }) => tls?.certificate().expiresMs ?? []);
+    const expiresMs = expiriesMs.length === 0 ? undefined : Math.min(...expiriesMs);
     return {
       draining: this.#draining,
       sessions: this.#sessions.size,

@@ -11,6 +11,7 @@ import { CommandQueue } from "./command-queue.ts";
 import { ControlConnection, type ConnectionOwner } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { transferReply } from "./failures.ts";
+import { secureControl, tlsOfHandshake } from "./handshakes.ts";
 import { Holdings } from "./holdings.ts";
 import { interpretLine } from "./instructions.ts";
 import type { SessionJournal } from "./journal.ts";
@@ -65,12 +66,11 @@ export class Session implements ConnectionOwner {
   /** Greets the client; with implicit TLS after the handshake. */
   start(mode: "clear" | "implicitTls"): Promise<void> {
     return this.#work(async () => {
-      const { tls } = this.#host.view();
-      if (mode === "implicitTls" && tls !== undefined) {
-        await this.connection.secure("", tls.control, this.#handshakeSignal());
-        await this.#holdings.apply(IMPLICIT_TLS_STATE);
+      const view = this.#host.view();
+      if (mode === "implicitTls" && view.tls !== undefined) {
+        await this.#handshake("", IMPLICIT_TLS_STATE);
       }
-      const { messages } = currentSite(this.#host.view(), this.state.login);
+      const { messages } = currentSite(view, this.state);
       this.#write(messages.greeting(this.#journal.sessionId));
     });
   }
@@ -234,15 +234,19 @@ export class Session implements ConnectionOwner {
 
   /** Whatever was sent in the clear behind AUTH never runs: it may come from somebody else. */
   async #secure(accepted: Reply, next: StateChange): Promise<void> {
-    const { tls } = this.#host.view();
-    if (tls === undefined || this.connection.hasUnread) {
+    if (this.#host.view().tls === undefined || this.connection.hasUnread) {
       this.#journal.injectionRefused();
       this.close(reply.serviceClosing("Something followed AUTH in the clear; goodbye."));
       return;
     }
     this.#lastCode = accepted.code;
-    await this.connection.secure(formatReply(accepted), tls.control, this.#handshakeSignal());
-    await this.#holdings.apply(next);
+    await this.#handshake(formatReply(accepted), next);
+  }
+
+  #handshake(text: string, next: StateChange): Promise<void> {
+    const { connection } = this;
+    const view = this.#host.view();
+    return secureControl({ connection, holdings: this.#holdings, view, text, next });
   }
 
   async #runTransfer(plan: TransferPlan): Promise<void> {
@@ -258,7 +262,8 @@ export class Session implements ConnectionOwner {
     const result = await transfer
       .run({
         channel,
-        tls: protection.level === "private" ? view.tls : undefined,
+        tls: protection.level === "private" ? tlsOfHandshake(view, this.state) : undefined,
+        requireSessionReuse: view.settings.tls.sessionReuse === "require",
         limits: planTransferLimits(limitsOf(view, login), login, plan),
         deflateLevel: this.#holdings.deflateLevel,
         localAddress: this.connection.localAddress,
@@ -289,11 +294,6 @@ export class Session implements ConnectionOwner {
   #release(): void {
     this.#transfer?.abort();
     this.#holdings.release().catch((error: unknown) => this.#fail(error));
-  }
-
-  #handshakeSignal(): AbortSignal {
-    const timeout = AbortSignal.timeout(BOUNDS.tlsHandshakeSeconds * 1000);
-    return AbortSignal.any([this.#holdings.signal(), timeout]);
   }
 }
 

@@ -1,10 +1,16 @@
 /** What a session knows, as unions. Immutable: commands return changes, the session applies them. */
+import type { Channel } from "#contract";
 import type { PassiveLease } from "../data/passive-ports.ts";
 import type { Endpoint } from "../protocol/addresses.ts";
 import { FACTS, type Fact } from "../protocol/listings.ts";
 import { DEFAULT_HASH, type HashName } from "../protocol/hashes.ts";
-import { DEFAULT_DEFLATE_LEVEL, type TransferMode, type TransferType } from "../protocol/parameters.ts";
+import {
+  DEFAULT_DEFLATE_LEVEL,
+  type TransferMode,
+  type TransferType,
+} from "../protocol/parameters.ts";
 import type { Principal } from "./principal.ts";
+import { NO_CHOICE, type SiteChoice } from "./site-selection.ts";
 
 export type Login =
   | { readonly kind: "none" }
@@ -34,8 +40,23 @@ export interface Protection {
   readonly level: ProtectionLevel;
 }
 
+/** The TLS handshake of the control connection. */
+export type Handshake =
+  | { readonly kind: "none" }
+  | {
+      readonly kind: "done";
+      /** Whose certificate was shown. */
+      readonly siteName: string;
+      /** What the client named, claimed by a site or not. */
+      readonly serverName: string | undefined;
+    };
+
 export interface SessionState {
   readonly login: Login;
+  /** How the connection began. */
+  readonly channel: Channel;
+  readonly site: SiteChoice;
+  readonly handshake: Handshake;
   /** `private` once TLS protects the control connection. */
   readonly control: ProtectionLevel;
   readonly protection: Protection;
@@ -70,6 +91,9 @@ const ALL_FACTS: ReadonlySet<Fact> = new Set(FACTS);
 /** A session before its first command, and again after REIN and USER. */
 export const INITIAL_STATE: SessionState = {
   login: NO_LOGIN,
+  channel: "control",
+  site: NO_CHOICE,
+  handshake: { kind: "none" },
   control: "clear",
   protection: CLEAR_PROTECTION,
   data: NO_DATA,
@@ -89,6 +113,7 @@ export const INITIAL_STATE: SessionState = {
 /** With implicit TLS both channels are private from the start. */
 export const IMPLICIT_TLS_STATE: SessionState = {
   ...INITIAL_STATE,
+  channel: "implicitTls",
   control: "private",
   protection: PRIVATE_PROTECTION,
 };

@@ -24,6 +24,8 @@ export interface TransferOptions {
   readonly channel: DataChannel;
   /** Undefined: the data connection is clear. */
   readonly tls: TlsContexts | undefined;
+  /** With TLS: whether the data connection has to resume the control connection's session. */
+  readonly requireSessionReuse: boolean;
   /** Local end of the control connection; active data connections leave from beside it. */
   readonly localAddress: string;
   readonly localPort: number;
@@ -96,7 +98,7 @@ export class RunningTransfer implements TransferStatus {
     }
     return options.tls === undefined
       ? socket
-      : await this.#secure(socket, options.tls, early ? announce : undefined);
+      : await this.#secure(socket, { ...options, tls: options.tls }, early ? announce : undefined);
   }
 
   /**
@@ -106,13 +108,13 @@ export class RunningTransfer implements TransferStatus {
    */
   async #secure(
     socket: Socket,
-    tls: TlsContexts,
+    { tls, requireSessionReuse }: { tls: TlsContexts; requireSessionReuse: boolean },
     announce: (() => void) | undefined,
   ): Promise<Socket> {
     const channel = this.plan.direction === "receive" ? tls.upload : tls.download;
     const timeout = AbortSignal.timeout(BOUNDS.tlsHandshakeSeconds * 1000);
     const signal = AbortSignal.any([this.#abort.signal, timeout]);
-    const securing = secureServerSocket(socket, channel, { signal });
+    const securing = secureServerSocket(socket, channel, { signal, requireSessionReuse });
     try {
       if (announce !== undefined) {
         if (!(await settlesSoon(securing)) && socket.bytesRead > 0) {
@@ -130,10 +132,7 @@ export class RunningTransfer implements TransferStatus {
     }
   }
 
-  async #move(
-    socket: Socket,
-    { limits, deflateLevel }: TransferOptions,
-  ): Promise<TransferResult> {
+  async #move(socket: Socket, { limits, deflateLevel }: TransferOptions): Promise<TransferResult> {
     const { plan } = this;
     const common = {
       signal: this.#abort.signal,
@@ -222,6 +221,8 @@ function toFailure(error: unknown): Extract<TransferResult, { kind: "failed" }>[
   if (error instanceof StorageError) return { kind: "storage", error: error.kind };
   if (error instanceof TransferError) return { kind: error.kind };
   if (error instanceof NoConnection) return { kind: "noConnection" };
-  if (error instanceof TlsHandshakeError) return { kind: "tlsFailed" };
+  if (error instanceof TlsHandshakeError) {
+    return { kind: error.kind === "sessionNotReused" ? "sessionNotReused" : "tlsFailed" };
+  }
   throw error;
 }

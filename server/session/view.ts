@@ -29,6 +29,8 @@ export interface SiteView {
   readonly authorization: Authorization;
   readonly filter: RequestFilter;
   readonly restrictions: IpRestrictionPlan;
+  /** Its own certificate or the server's, with ticket keys of its own; undefined without any. */
+  readonly tls: TlsContexts | undefined;
   readonly messages: SiteMessages;
 }
 
@@ -36,7 +38,7 @@ export interface ServerView {
   readonly settings: ServerSettings;
   /** Until a session has logged in; of the first site. */
   readonly limits: SessionLimits;
-  /** Never empty; the first one serves logins that name no site. */
+  /** Never empty; bindings say which one serves whom. */
   readonly sites: readonly [SiteView, ...SiteView[]];
   readonly accounts: ReadonlyMap<string, Account>;
   readonly authenticator: Authenticator;
@@ -51,6 +53,6 @@ export interface ServerView {
   readonly bandwidth: BandwidthTree;
   /** For rules with host names. */
   readonly hostNames: HostNameResolver;
-  /** Undefined without a certificate. */
+  /** Of the first site; undefined without a certificate. */
   readonly tls: TlsContexts | undefined;
 }

@@ -17,13 +17,13 @@ export async function readSettings(args: StartupArguments): Promise<ServerSettin
     deploymentFile === undefined ? undefined : await readJson("--deployment", deploymentFile);
   const settings = joinDeployment(declared, deployment);
   const folder = dirname(resolve(settingsFile));
-  const { certificateFile, keyFile } = settings.tls;
+  const { certificateFile, keyFile } = defaultCertificate(settings);
   if (certificateFile === undefined && settings.listen.implicitTlsPort !== undefined) {
     throw finding(
       "listen.implicitTlsPort",
       String(settings.listen.implicitTlsPort),
       "needs a certificate",
-      "set tls.certificateFile, or leave the port out",
+      "set tls.certificateFile or that of a site, or leave the port out",
     );
   }
   if (certificateFile === undefined && settings.tls.controlPolicy === "require") {
@@ -31,7 +31,7 @@ export async function readSettings(args: StartupArguments): Promise<ServerSettin
       "tls.controlPolicy",
       "require",
       "needs a certificate",
-      "set tls.certificateFile, or the policy to allow",
+      "set tls.certificateFile or that of a site, or the policy to allow",
     );
   }
   return {
@@ -39,8 +39,8 @@ export async function readSettings(args: StartupArguments): Promise<ServerSettin
     listen: host === undefined ? settings.listen : { ...settings.listen, addresses: [host] },
     tls: {
       ...settings.tls,
-      ...(certificateFile === undefined
-        ? {}
+      ...resolveFiles(folder, { certificateFile, keyFile }),
+    },
     sites: settings.sites.map((site) => ({ ...site, ...resolveFiles(folder, site) })),
     authenticationHook:
       settings.authenticationHook.bearerTokenFile === ""
@@ -49,12 +49,24 @@ export async function readSettings(args: StartupArguments): Promise<ServerSettin
             ...settings.authenticationHook,
             bearerTokenFile: resolve(folder, settings.authenticationHook.bearerTokenFile),
           },
-        : { certificateFile: resolve(folder, certificateFile) }),
-      ...(keyFile === undefined ? {} : { keyFile: resolve(folder, keyFile) }),
-    },
     log: { ...settings.log, folder: resolve(folder, settings.log.folder) },
     dataFolder:
       dataFolder === undefined ? resolve(folder, settings.dataFolder) : resolve(dataFolder),
+  };
+}
+
+type CertificateFiles = Pick<ServerSettings["tls"], "certificateFile" | "keyFile">;
+
+/** Sites without a certificate use the server's, or else that of the first site which has one. */
+function defaultCertificate({ tls, sites }: ServerSettings): CertificateFiles {
+  if (tls.certificateFile !== undefined) return tls;
+  return sites.find(({ certificateFile }) => certificateFile !== undefined) ?? tls;
+}
+
+function resolveFiles(folder: string, { certificateFile, keyFile }: CertificateFiles) {
+  return {
+    ...(certificateFile === undefined ? {} : { certificateFile: resolve(folder, certificateFile) }),
+    ...(keyFile === undefined ? {} : { keyFile: resolve(folder, keyFile) }),
   };
 }
 

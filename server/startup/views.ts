@@ -18,6 +18,17 @@ import type { ServerView, SiteView } from "../session/view.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
 
+/** The certificate of a site, its own or the server's, and what is negotiated with it. */
+export interface SiteCertificate extends Pick<
+  ServerSettings["tls"],
+  "minVersion" | "sessionReuse"
+> {
+  readonly certificateFile: string;
+  readonly keyFile: string | undefined;
+  /** Where in the settings it stands. */
+  readonly setting: string;
+}
+
 /** The adapters that the process has chosen. */
 export interface Adapters {
   /** @param folder absolute; created when it is missing. */
@@ -31,9 +42,7 @@ export interface Adapters {
   /** The client's names, for address rules that use them. */
   readonly hostNames: HostNameResolver;
   readonly clock: Clock;
-  openTls(
-    settings: ServerSettings["tls"] & { readonly certificateFile: string },
-  ): Promise<TlsContexts>;
+  openTls(certificate: SiteCertificate): Promise<TlsContexts>;
 }
 
 /**
@@ -48,13 +57,15 @@ export async function openView(
   previous?: ServerView,
 ): Promise<ServerView> {
   const [first, ...others] = await Promise.all(
-    settings.sites.map((site) => openSite(settings, site, shareStorages(adapters))),
+    settings.sites.map(async (site) => ({
+      ...(await openSite(settings, site, shareStorages(adapters))),
+      tls: await openTls(adapters, planCertificate(settings, site), site.name, previous),
+    })),
   );
   if (first === undefined) {
     const fix = "declare at least one, or leave the setting out";
     throw new ContractError([{ setting: "sites", value: "[]", problem: "is empty", fix }]);
   }
-  const tls = await openTls(adapters, settings, previous);
   return {
     settings,
     limits: first.limits,
@@ -92,7 +103,7 @@ async function openSite(
   settings: ServerSettings,
   site: Site,
   storages: SharedStorages,
-): Promise<SiteView> {
+): Promise<Omit<SiteView, "tls">> {
   const folders = new Set([site.root, ...site.virtualDirectories.map(({ folder }) => folder)]);
   const opened = await Promise.all(
     [...folders].map(
@@ -122,21 +133,34 @@ function shareStorages(adapters: Adapters): SharedStorages {
   };
 }
 
+function planCertificate(
+  { tls }: ServerSettings,
+  site: ServerSettings["sites"][number],
+): SiteCertificate | undefined {
+  const { minVersion, sessionReuse } = tls;
+  const own = site.certificateFile !== undefined;
+  const { certificateFile, keyFile } = own ? site : tls;
+  const setting = own ? `sites (${site.name})` : "tls";
+  return certificateFile === undefined
+    ? undefined
+    : { certificateFile, keyFile, setting, minVersion, sessionReuse };
+}
+
 async function openTls(
   adapters: Adapters,
-  { tls }: ServerSettings,
+  certificate: SiteCertificate | undefined,
+  siteName: string,
   previous: ServerView | undefined,
 ): Promise<TlsContexts | undefined> {
-  const { certificateFile } = tls;
-  if (certificateFile === undefined) return undefined;
-  const before = previous?.settings.tls;
+  if (certificate === undefined) return undefined;
+  const before = previous?.settings.sites.find(({ name }) => name === siteName);
   const kept =
-    before?.certificateFile === certificateFile &&
-    before.keyFile === tls.keyFile &&
-    before.minVersion === tls.minVersion
-      ? previous?.tls
+    previous !== undefined &&
+    before !== undefined &&
+    isDeepStrictEqual(planCertificate(previous.settings, before), certificate)
+      ? previous.sites.find(({ name }) => name === siteName)?.tls
       : undefined;
-  if (kept === undefined) return adapters.openTls({ ...tls, certificateFile });
+  if (kept === undefined) return adapters.openTls(certificate);
   await kept.reload();
   return kept;
 }

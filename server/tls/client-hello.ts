@@ -118,7 +118,8 @@ export function awaitServerName(socket: Socket, signal: AbortSignal): Promise<st
   return new Promise((resolve, reject) => {
     let received: Buffer = Buffer.alloc(0);
     const stop = (): void => {
-      socket.off("readable", onReadable).off("end", onLost).off("close", onLost);
+      socket.off("readable", onReadable);
+      for (const event of LOST) socket.off(event, onLost);
       signal.removeEventListener("abort", onAbort);
     };
     const fail = (error: TlsHandshakeError): void => {
@@ -142,10 +143,13 @@ export function awaitServerName(socket: Socket, signal: AbortSignal): Promise<st
     };
     if (signal.aborted) return onAbort();
     if (socket.destroyed || socket.readableEnded) return onLost();
-    socket.on("readable", onReadable).on("end", onLost).on("close", onLost);
+    socket.on("readable", onReadable);
+    for (const event of LOST) socket.on(event, onLost);
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }
+
+const LOST = ["end", "error", "close"] as const;
 
 function read(socket: Socket): Buffer | undefined {
   const chunk: unknown = socket.read();

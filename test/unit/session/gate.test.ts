@@ -97,6 +97,7 @@ describe("gate", () => {
       "CSID",
       "FEAT",
       "HELP",
+      "HOST",
       "LANG",
       "NOOP",
       "OPTS",
