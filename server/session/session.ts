@@ -244,8 +244,7 @@ export class Session implements ConnectionOwner {
   }
 
   #handshake(text: string, next: StateChange): Promise<void> {
-    const { connection } = this;
-    const view = this.#host.view();
+    const [connection, view] = [this.connection, this.#host.view()];
     return secureControl({ connection, holdings: this.#holdings, view, text, next });
   }
 
@@ -253,7 +252,6 @@ export class Session implements ConnectionOwner {
     const startedMs = Date.now();
     const view = this.#host.view();
     const { login, protection } = this.#holdings.state;
-    const channel = this.#holdings.takeData();
     this.#journal.transferBegan();
     const transfer = new RunningTransfer(plan);
     this.#transfer = transfer;
@@ -261,7 +259,7 @@ export class Session implements ConnectionOwner {
     if (this.#phase !== "open" || this.#isAbandoned()) transfer.abort();
     const result = await transfer
       .run({
-        channel,
+        channel: this.#holdings.takeData(),
         tls: protection.level === "private" ? tlsOfHandshake(view, this.state) : undefined,
         requireSessionReuse: view.settings.tls.sessionReuse === "require",
         limits: planTransferLimits(limitsOf(view, login), login, plan),
