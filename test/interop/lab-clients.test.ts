@@ -3,10 +3,11 @@
  * address, past both security groups and the guest firewall, into the delivered server and back.
  */
 import { readdirSync } from "node:fs";
-import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Level } from "../../lab/levels.ts";
 import { runProgram } from "../../lab/programs.ts";
 import { describeNetwork } from "../support/network-level.ts";
 import { LabStack, PROJECT_FOLDER } from "../support/lab-stack.ts";
@@ -41,60 +42,100 @@ const SMALL = LARGE.flatMap(([client, used, passive]) =>
   ),
 );
 
-describeNetwork("through the lab's edge", () => {
-  let stack: LabStack;
-  let scratch: string;
-  let trips = 0;
+/** A stack that lets clients choose any mode, and trees that come and go. */
+class ClientLab implements AsyncDisposable {
+  readonly stack: LabStack;
+  readonly scratch: string;
+  #trips = 0;
 
-  beforeAll(async () => {
-    stack = await LabStack.up({
-      level: "network",
-      settings: { tls: { controlPolicy: "allow", dataPolicy: "allow" }, probe: { mode: "off" } },
-    });
-    scratch = await mkdtemp(join(tmpdir(), "gangway-interop-"));
-  });
-
-  afterAll(async () => {
-    await stack[Symbol.asyncDispose]();
-    await rm(scratch, { recursive: true, force: true });
-  });
-
-  const portOf = (mode: TlsMode) => {
-    const { implicitTlsPort, controlPort } = stack.settings;
-    return mode === "implicit" ? (implicitTlsPort ?? controlPort) : controlPort;
-  };
-
-  const login = () => ({
-    host: stack.address,
-    user: stack.credentials.account,
-    password: stack.credentials.password,
-  });
-
-  /** Differences between two folders, as diff(1) sees them. */
-  async function difference(a: string, b: string): Promise<string> {
-    const { output, error } = await runProgram(["diff", "--recursive", "--brief", a, b]);
-    return output + error;
+  private constructor(stack: LabStack, scratch: string) {
+    this.stack = stack;
+    this.scratch = scratch;
   }
 
-  async function roundTrip(
+  static async open(level: Level): Promise<ClientLab> {
+    const stack = await LabStack.up({
+      level,
+      settings: { tls: { controlPolicy: "allow", dataPolicy: "allow" }, probe: { mode: "off" } },
+    });
+    return new ClientLab(stack, await mkdtemp(join(tmpdir(), "gangway-interop-")));
+  }
+
+  portOf(mode: TlsMode): number {
+    const { implicitTlsPort, controlPort } = this.stack.settings;
+    return mode === "implicit" ? (implicitTlsPort ?? controlPort) : controlPort;
+  }
+
+  get login() {
+    const { account, password } = this.stack.credentials;
+    return { host: this.stack.address, user: account, password };
+  }
+
+  async roundTrip(
     client: ClientName,
     mode: TlsMode,
     passive: PassiveVerb,
     local: string,
   ): Promise<void> {
-    const remote = `tree-${String(++trips)}`;
-    const back = join(scratch, remote);
-    const trip = { ...login(), port: portOf(mode), mode, passive, local, remote, back };
+    const remote = `tree-${String(++this.#trips)}`;
+    const back = join(this.scratch, remote);
+    const port = this.portOf(mode);
+    const trip = { ...this.login, port, mode, passive, local, remote, back };
     for (const { words, input } of CLIENTS[client](trip)) {
-      const { exitCode, error } = await stack.run(words, input);
+      const { exitCode, error } = await this.stack.run(words, input);
       expect(error).toBe("");
       expect(exitCode).toBe(0);
     }
-    expect(await difference(local, join(stack.machine.dataFolder, remote))).toBe("");
+    const stored = join(this.stack.machine.dataFolder, remote);
+    expect(await difference(local, stored)).toBe("");
     expect(await difference(local, back)).toBe("");
     await rm(back, { recursive: true });
-    await rm(join(stack.machine.dataFolder, remote), { recursive: true });
+    await rm(stored, { recursive: true });
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stack[Symbol.asyncDispose]();
+    await rm(this.scratch, { recursive: true, force: true });
+  }
+}
+
+/** Differences between two folders, as diff(1) sees them. */
+async function difference(a: string, b: string): Promise<string> {
+  const { output, error } = await runProgram(["diff", "--recursive", "--brief", a, b]);
+  return output + error;
+}
+
+describe("on loopback, at the level process", () => {
+  let lab: ClientLab;
+
+  beforeAll(async () => {
+    lab = await ClientLab.open("process");
+  });
+
+  afterAll(() => lab[Symbol.asyncDispose]());
+
+  it.each([
+    ["basic-ftp", "plain", "EPSV", LARGE_TREE],
+    ["lftp", "implicit", "PASV", SMALL_TREE],
+    ["ftplib", "explicit", "EPSV", SMALL_TREE],
+    ["curl", "explicit", "PASV", SMALL_TREE],
+  ] as const)(
+    "%s moves a tree, %s, %s",
+    async (client, mode, passive, tree) => {
+      await lab.roundTrip(client, mode, passive, tree);
+    },
+    LARGE_TIMEOUT_MILLISECONDS,
+  );
+});
+
+describeNetwork("through the lab's edge", () => {
+  let lab: ClientLab;
+
+  beforeAll(async () => {
+    lab = await ClientLab.open("network");
+  });
+
+  afterAll(() => lab[Symbol.asyncDispose]());
 
   it("has several thousand files to move", () => {
     const entries = readdirSync(LARGE_TREE, { recursive: true, withFileTypes: true });
@@ -104,13 +145,13 @@ describeNetwork("through the lab's edge", () => {
   it.each(LARGE)(
     "%s moves several thousand files, %s, %s",
     async (client, mode, passive) => {
-      await roundTrip(client, mode, passive, LARGE_TREE);
+      await lab.roundTrip(client, mode, passive, LARGE_TREE);
     },
     LARGE_TIMEOUT_MILLISECONDS,
   );
 
   it.each(SMALL)("%s moves a package, %s, %s", async (client, mode, passive) => {
-    await roundTrip(client, mode, passive, SMALL_TREE);
+    await lab.roundTrip(client, mode, passive, SMALL_TREE);
   });
 
   describe("a file of more than a gibibyte", () => {
@@ -119,12 +160,11 @@ describeNetwork("through the lab's edge", () => {
     let hash: string;
 
     beforeAll(async () => {
-      await mkdir(scratch, { recursive: true });
       // Zeros from a hole in the file, made unlike each other by a cipher.
-      const zeros = join(scratch, "zeros");
+      const zeros = join(lab.scratch, "zeros");
       await writeFile(zeros, "");
       await truncate(zeros, BYTES);
-      large = join(scratch, "large");
+      large = join(lab.scratch, "large");
       const key = "0".repeat(32);
       const cipher = ["openssl", "enc", "-aes-128-ctr", "-K", key, "-iv", key] as const;
       expect(await runProgram([...cipher, "-in", zeros, "-out", large])).toMatchObject({
@@ -139,17 +179,17 @@ describeNetwork("through the lab's edge", () => {
     }
 
     it.each(TLS_MODES)("goes up and down, %s", async (mode) => {
-      const { host, user, password } = login();
+      const { host, user, password } = lab.login;
       const scheme = mode === "implicit" ? "ftps" : "ftp";
-      const url = `${scheme}://${user}:${password}@${host}:${String(portOf(mode))}/large-${mode}`;
+      const url = `${scheme}://${user}:${password}@${host}:${String(lab.portOf(mode))}/large-${mode}`;
       const curl = ["curl", "--silent", "--show-error", "--insecure"];
       const secure = mode === "explicit" ? ["--ssl-reqd"] : [];
-      const stored = join(stack.machine.dataFolder, `large-${mode}`);
-      const up = await stack.run([...curl, ...secure, "--upload-file", large, url]);
+      const stored = join(lab.stack.machine.dataFolder, `large-${mode}`);
+      const up = await lab.stack.run([...curl, ...secure, "--upload-file", large, url]);
       expect(up).toEqual({ exitCode: 0, output: "", error: "" });
       expect(await sha256(stored)).toBe(hash);
       const line = [...curl, ...secure, url].map((word) => `'${word}'`).join(" ");
-      const down = await stack.run(["sh", "-c", `${line} | sha256sum`]);
+      const down = await lab.stack.run(["sh", "-c", `${line} | sha256sum`]);
       expect(down.error).toBe("");
       expect(down.output.slice(0, 64)).toBe(hash);
       await rm(stored);
