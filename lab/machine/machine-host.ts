@@ -3,8 +3,8 @@
  * The server comes out of the delivered bundle and reads the delivered settings, nothing else.
  */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { BUNDLE_LAYOUT } from "#contract";
+import { dirname, isAbsolute, join } from "node:path";
+import { BUNDLE_LAYOUT, type ServerSettingsFile } from "#contract";
 import type { RunCommandInvocation, RunCommandResult } from "../cloud/effects.ts";
 import { NotSimulated } from "../cloud/errors.ts";
 import { writeWhole } from "../cloud/state.ts";
@@ -102,11 +102,18 @@ function planFiles(folder: MachineFolder, delivery: Delivery, release: string): 
   return new Map([
     [folder.certificateFile, delivery.certificatePem],
     [folder.deploymentFile, delivery.deployment],
-    [folder.settingsFile, `${JSON.stringify(server, undefined, 2)}\n`],
+    [folder.settingsFile, `${JSON.stringify(onThisDisk(server, folder), undefined, 2)}\n`],
     [folder.sysctlFile, sysctl],
     [folder.guestFirewallFile, guestFirewall],
     [folder.currentFile, release],
   ]);
+}
+
+/** The machine's disk is a folder here: an absolute folder for logs moves into it. */
+function onThisDisk(server: ServerSettingsFile, { root }: MachineFolder): ServerSettingsFile {
+  const folder = server.log?.folder;
+  if (folder === undefined || !isAbsolute(folder)) return server;
+  return { ...server, log: { ...server.log, folder: join(root, folder) } };
 }
 
 function readInForce(folder: MachineFolder): FilesInForce {
