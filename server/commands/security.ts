@@ -1,6 +1,6 @@
 /** TLS: AUTH, PBSZ, PROT, CCC (RFC 2228, RFC 4217). */
 import { reply } from "../protocol/replies.ts";
-import { PRIVATE_PROTECTION } from "../session/state.ts";
+import { LOGGED_OUT, PRIVATE_PROTECTION } from "../session/state.ts";
 import { nothing, text, value } from "./arguments.ts";
 import { answer, anytime, type Command } from "./command.ts";
 
@@ -33,7 +33,9 @@ const auth = anytime(
     return {
       kind: "secure",
       reply: reply.securityExchanged("Begin TLS now."),
+      // RFC 2228 section 3: a login from before belongs to whoever was on the line in the clear.
       next: {
+        ...LOGGED_OUT,
         control: "private",
         protection: protectsData ? PRIVATE_PROTECTION : { sized: false, level: "clear" },
       },

@@ -52,6 +52,11 @@ export class CommandQueue {
     return undefined;
   }
 
+  /** Lines were read ahead and not taken yet. */
+  get holdsLines(): boolean {
+    return (this.#ahead?.length ?? 0) > 0;
+  }
+
   /** The client has said QUIT: what runs may still finish after it closed its side. */
   get holdsQuit(): boolean {
     return (this.#ahead ?? []).some(

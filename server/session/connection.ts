@@ -136,11 +136,8 @@ export class ControlConnection {
   }
 
   #detach(): void {
-    this.#socket
-      .off("data", this.#onData)
-      .off("end", this.#onEnd)
-      .off("close", this.#onClose)
-      .off("error", ignore);
+    this.#socket.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
+    // The listener for errors stays: a client may be gone before the last reply in the clear is out.
   }
 
   readonly #onData = (chunk: Buffer): void => {

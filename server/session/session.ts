@@ -234,7 +234,7 @@ export class Session implements ConnectionOwner {
 
   /** Whatever was sent in the clear behind AUTH never runs: it may come from somebody else. */
   async #secure(accepted: Reply, next: StateChange): Promise<void> {
-    if (this.#host.view().tls === undefined || this.connection.hasUnread) {
+    if (this.connection.hasUnread || this.#queue.holdsLines) {
       this.#journal.injectionRefused();
       this.close(reply.serviceClosing("Something followed AUTH in the clear; goodbye."));
       return;
@@ -274,12 +274,13 @@ export class Session implements ConnectionOwner {
     this.#journal.transferEnded(plan, result, Date.now() - startedMs);
   }
 
-  /** Answers what may be answered during a transfer, and notices ABOR; the rest waits. */
+  /** Answers what may be answered during a transfer, while the client reads, and notices ABOR. */
   #readAhead(transfer: RunningTransfer): void {
-    if (this.#phase !== "open") return;
+    if (this.#phase !== "open" || this.connection.congested) return;
     for (let each = this.#queue.readAhead(); each !== undefined; each = this.#queue.readAhead()) {
       if (each.kind === "abort") transfer.abort();
       else this.#execute(each.parsed).catch((error: unknown) => this.#fail(error));
+      if (this.connection.congested) return;
     }
   }
 

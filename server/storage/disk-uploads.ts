@@ -261,6 +261,9 @@ class DiskUpload implements WriteHandle {
     try {
       await this.#calls.close(this.#descriptor);
       if (!committed) await storing(this.#end.abandon());
+    } catch (error) {
+      // What is to be cleared away may be gone, or something else by now: then nothing is left to do.
+      if (!(error instanceof StorageError)) throw error;
     } finally {
       this.#end.release();
     }

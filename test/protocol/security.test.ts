@@ -77,6 +77,29 @@ describe("explicit TLS", () => {
     await expect(stat(join(server.dataFolder, "injected"))).rejects.toThrow();
   });
 
+  it("never runs what was read ahead behind AUTH while a transfer ran", async () => {
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.login();
+    await client.expect("EPSV", 229);
+    await client.expect("LIST", 150);
+    client.send("AUTH TLS\r\nMKD injected3\r\nABOR\r\n");
+    expect((await client.reply()).code).toBe(426);
+    expect((await client.reply()).code).toBe(421);
+    await client.closed();
+    await expect(stat(join(server.dataFolder, "injected3"))).rejects.toThrow();
+  });
+
+  it("drops a login that was made in the clear", async () => {
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.login();
+    await client.expect("AUTH TLS", 234);
+    await client.secure();
+    expect(await client.code("PWD")).toBe(530);
+    await client.expect("USER alice", 331);
+    await client.expect("PASS secret", 230);
+    expect(await client.code("PWD")).toBe(257);
+  });
+
   it("protects data connections after PROT P", async () => {
     await using client = await open();
     await client.expect("AUTH TLS", 234);
