@@ -38,6 +38,8 @@ export interface Container {
 export const REBOOT_EXIT_CODE = 133;
 
 const STARTS_WITHIN_MILLISECONDS = 60_000;
+/** cloud-init may wait a minute for a disk, and install packages. */
+const BOOTS_WITHIN_SECONDS = 300;
 const STOPS_WITHIN_MILLISECONDS = 20_000;
 
 /** Joins the control groups, then becomes systemd-nspawn, which must not outlive this process. */
@@ -154,8 +156,15 @@ export interface BootResult {
 
 /** Returns when every job of the boot is done, cloud-init's among them. */
 export async function waitForBoot(leader: number): Promise<BootResult> {
-  const { output, error } = await lookInside(leader, "systemctl", "is-system-running", "--wait");
-  const state = output.trim() || error.trim();
+  const wait = [
+    "timeout",
+    String(BOOTS_WITHIN_SECONDS),
+    "systemctl",
+    "is-system-running",
+    "--wait",
+  ];
+  const { output, error } = await lookInside(leader, ...wait);
+  const state = output.trim() || error.trim() || "still starting";
   if (state === "running") return { state, failedUnits: [] };
   const list = ["list-units", "--failed", "--plain", "--no-legend", "--no-pager"];
   const failed = await lookInside(leader, "systemctl", ...list);

@@ -19,7 +19,7 @@ export interface BootedFolder {
 }
 
 /** Folder of all booted machines of a lab. */
-export const bootedFolderOf = (labFolder: string) => join(labFolder, "booted");
+const bootedFolderOf = (labFolder: string) => join(labFolder, "booted");
 
 export function bootedFolder(labFolder: string, machine: string): BootedFolder {
   const root = join(bootedFolderOf(labFolder), machine);

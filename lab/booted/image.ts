@@ -15,7 +15,7 @@ import { mustRun, programEnvironment } from "../programs.ts";
 import { withProgress } from "../progress.ts";
 
 /** What the stack's image in Azure has and our scripts use, in Debian's and Ubuntu's names. */
-export const IMAGE_PACKAGES: readonly string[] = [
+const IMAGE_PACKAGES: readonly string[] = [
   "ca-certificates",
   "cloud-init",
   "curl",
@@ -160,8 +160,8 @@ function imageFolder(request: ImageRequest, { suite }: ImageSource): string {
  *
  * @throws LabError on a computer without apt.
  */
-export async function readImageSource(): Promise<ImageSource> {
-  const format = "$(CODENAME) $(COMPONENT) $(REPO_URI)";
+async function readImageSource(): Promise<ImageSource> {
+  const format = "$(RELEASE) $(CODENAME) $(COMPONENT) $(REPO_URI)";
   const targets = await mustRun([
     "apt-get",
     "indextargets",
@@ -173,7 +173,11 @@ export async function readImageSource(): Promise<ImageSource> {
   const mirror = targets
     .split("\n")
     .map((line) => line.split(" "))
-    .find(([codename, component]) => codename === suite && component === "main")?.[2];
+    .find(
+      // The code name is known only where the mirror's lists have been read.
+      ([release, codename, component]) =>
+        (release === suite || codename === suite) && component === "main",
+    )?.[3];
   if (mirror === undefined) {
     throw new LabError(`apt has no source for ${suite}, from which the lab's Linux is made.`);
   }

@@ -15,7 +15,7 @@ export interface HandshakePlan {
 }
 
 /** The server name decides, then HOST, then the fallback of the channel. */
-export function planHandshake(
+function planHandshake(
   { sites }: ServerView,
   { channel, site: before }: Pick<SessionState, "channel" | "site">,
   serverName: string | undefined,

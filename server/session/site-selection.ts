@@ -22,7 +22,7 @@ export type SiteChoice =
 export const NO_CHOICE: SiteChoice = { kind: "open" };
 
 /** The site that a host name means on a channel. */
-export function findByHost<S extends SelectableSite>(
+function findByHost<S extends SelectableSite>(
   sites: Sites<S>,
   channel: Channel,
   hostName: string,
