@@ -108,7 +108,6 @@ function registerPulumi(lab: Command): void {
     .addOption(levelOption("that of the lab, or the highest that this computer offers"))
     .passThroughOptions()
     .allowUnknownOption()
-    .helpOption(false)
     .action(
       async (
         args: readonly string[],
