@@ -73,7 +73,9 @@ describe("gangway lab up", () => {
     const { folder } = scratch;
     const { child, lines } = await startUp(folder, "process", /sessions, .* transfers/);
     const text = lines.join("\n");
-    expect(text).toMatch(/guestFirewall .*50|guestFirewall .*20/);
+    expect(text).toMatch(
+      /guestFirewall +inbound [^]*inbound tcp \d+-\d+ from \S+ \(AllowClientsToPassiveRange\)/,
+    );
     expect(text).toMatch(/ftpes:\/\/127\.0\.0\.1:\d+/);
     const second = await lab(folder, "process", "up", "--check");
     expect(second.exitCode).toBe(1);
