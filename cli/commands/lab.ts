@@ -73,6 +73,8 @@ function registerUp(lab: Command): void {
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
         process.on(signal, () => leaving.abort());
       }
+      // When nobody reads the output any more (`| head`), the lab still has to be taken down.
+      process.stdout.removeAllListeners("error").on("error", () => leaving.abort());
       process.exitCode = await runUp({
         ...flags,
         level,

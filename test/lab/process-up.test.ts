@@ -42,7 +42,17 @@ async function startUp(folder: string, level: string, line: RegExp) {
     reading.on("close", () => reject(new Error(`ended early:\n${lines.join("\n")}`)));
   });
   await seen;
-  return { child, lines };
+  return {
+    child,
+    lines,
+    /** A test that fails early leaves no lab behind. */
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "close");
+      child.kill("SIGINT");
+      await ended;
+    },
+  };
 }
 
 /** Nothing runs, and nothing lies there but what no stack owns. */
@@ -71,7 +81,8 @@ describe("gangway lab up", () => {
   it("prints what to paste, refuses a second one beside it, and ends with Ctrl-C", async () => {
     await using scratch = await scratchLab();
     const { folder } = scratch;
-    const { child, lines } = await startUp(folder, "process", /sessions, .* transfers/);
+    await using up = await startUp(folder, "process", /sessions, .* transfers/);
+    const { child, lines } = up;
     const text = lines.join("\n");
     expect(text).toMatch(
       /guestFirewall +inbound [^]*inbound tcp \d+-\d+ from \S+ \(AllowClientsToPassiveRange\)/,
@@ -89,10 +100,21 @@ describe("gangway lab up", () => {
     expectClean(folder);
   });
 
+  it("takes the lab down when nobody reads its output any more", async () => {
+    await using scratch = await scratchLab();
+    const { folder } = scratch;
+    await using up = await startUp(folder, "process", /^Bringing up the stack/);
+    const ended = once(up.child, "exit");
+    up.child.stdout.destroy();
+    expect(await ended).toEqual([0, null]);
+    expectClean(folder);
+  });
+
   it("leaves when lab down says so from another terminal", async () => {
     await using scratch = await scratchLab();
     const { folder } = scratch;
-    const { child } = await startUp(folder, "process", /Leave with Ctrl-C/);
+    await using up = await startUp(folder, "process", /Leave with Ctrl-C/);
+    const { child } = up;
     const ended = once(child, "close");
     const { exitCode } = await runProgram([
       ...([process.execPath, GANGWAY, "lab", "down", "--lab-folder", folder] as const),
@@ -107,7 +129,8 @@ describeNetwork("gangway lab up after a killed run", () => {
   it("recognises what is left, cleans it, and starts anew", async () => {
     await using scratch = await scratchLab();
     const { folder } = scratch;
-    const { child } = await startUp(folder, "network", /Leave with Ctrl-C/);
+    await using up = await startUp(folder, "network", /Leave with Ctrl-C/);
+    const { child } = up;
     const killed = once(child, "close");
     child.kill("SIGKILL");
     await killed;
