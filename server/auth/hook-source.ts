@@ -6,9 +6,7 @@ import type { Authenticator } from "./authenticator.ts";
 import { openHookAuthenticator, type HookAuthenticatorOptions } from "./hook-authenticator.ts";
 
 /** Returns the hook for settings with an absolute token file; undefined when there is none. */
-type HookSource = (
-  settings: AuthenticationHookSettings,
-) => Promise<Authenticator | undefined>;
+type HookSource = (settings: AuthenticationHookSettings) => Promise<Authenticator | undefined>;
 
 /** @throws ContractError from the source, when the token cannot be read. */
 export function createHookSource(): HookSource {
