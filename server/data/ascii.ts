@@ -1,6 +1,15 @@
 /**
- * Type A (RFC 959, 3.1.1.1): lines end in CRLF on the wire and in LF on disk. Both directions are
- * exact whatever the borders of chunks: what is converted depends on the bytes alone.
+ * Type A (RFC 959, 3.1.1.1): on the wire a line ends in CRLF, on this system's disk in LF.
+ *
+ * The rule, one for each direction, without looking at what a byte might have been meant for:
+ *
+ *     disk → wire   every LF becomes CRLF; everything else, CR included, stays as it is
+ *     wire → disk   every CRLF becomes LF; every other CR and LF stays as it is
+ *
+ * So whatever is on disk comes back the same when it is sent and stored again: a CR on disk is a
+ * character of the file and no part of a line end, and CR LF on disk is CR CR LF on the wire. Servers
+ * that let an LF pass which happens to follow a CR (vsftpd, ProFTPD) lose that CR on the way back.
+ * Both directions are exact whatever the borders of chunks.
  */
 
 const LF = 0x0a;
@@ -15,20 +24,16 @@ export interface Converter {
 
 const NOTHING = new Uint8Array(0);
 
-/** From disk to wire: a bare LF becomes CRLF; a CRLF in the file is left as it is. */
+/** From disk to wire: every LF becomes CRLF. */
 export function toWire(): Converter {
-  let afterCr = false;
   const convert = (chunk: Uint8Array): Uint8Array => {
-    const bare: number[] = [];
-    for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) {
-      if (!(at === 0 ? afterCr : chunk[at - 1] === CR)) bare.push(at);
-    }
-    if (chunk.length > 0) afterCr = chunk.at(-1) === CR;
-    if (bare.length === 0) return chunk;
-    const converted = Buffer.allocUnsafe(chunk.length + bare.length);
+    const lineEnds: number[] = [];
+    for (let at = chunk.indexOf(LF); at !== -1; at = chunk.indexOf(LF, at + 1)) lineEnds.push(at);
+    if (lineEnds.length === 0) return chunk;
+    const converted = Buffer.allocUnsafe(chunk.length + lineEnds.length);
     let from = 0;
     let to = 0;
-    for (const at of bare) {
+    for (const at of lineEnds) {
       converted.set(chunk.subarray(from, at), to);
       to += at - from;
       converted[to++] = CR;
@@ -40,7 +45,7 @@ export function toWire(): Converter {
   return { convert, end: () => NOTHING };
 }
 
-/** From wire to disk: CRLF becomes LF; a CR that no LF follows is kept. */
+/** From wire to disk: every CRLF becomes LF; a CR that no LF follows is kept. */
 export function fromWire(): Converter {
   let heldCr = false;
   const convert = (chunk: Uint8Array): Uint8Array => {

@@ -14,10 +14,10 @@ function convert(converter: Converter, input: string, at: readonly number[]): st
   return Buffer.concat([...converted, converter.end()]).toString();
 }
 
-test("sending makes every bare LF a CRLF and leaves CRLF alone, wherever chunks end", () => {
+test("sending makes every LF a CRLF and leaves every CR alone, wherever chunks end", () => {
   fc.assert(
     fc.property(text, cuts, (input, at) => {
-      expect(convert(toWire(), input, at)).toBe(input.replaceAll(/(?<!\r)\n/g, "\r\n"));
+      expect(convert(toWire(), input, at)).toBe(input.replaceAll("\n", "\r\n"));
     }),
     { numRuns: 1000 },
   );
@@ -32,12 +32,12 @@ test("receiving makes every CRLF an LF and keeps every other CR, wherever chunks
   );
 });
 
-test("a text file of this system survives the way out and back", () => {
+test("any file survives the way out and back", () => {
   fc.assert(
     fc.property(text, cuts, cuts, (input, out, back) => {
-      const local = input.replaceAll("\r", "");
-      expect(convert(fromWire(), convert(toWire(), local, out), back)).toBe(local);
+      expect(convert(fromWire(), convert(toWire(), input, out), back)).toBe(input);
     }),
+    { numRuns: 1000, examples: [["a\r\nb", [2], [3]]] },
   );
 });
 
