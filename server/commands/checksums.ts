@@ -10,7 +10,9 @@ import {
   type ChecksumArgument,
   type HashName,
 } from "../protocol/hashes.ts";
+import { nameOf } from "../protocol/paths.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
+import type { Outcome } from "../session/outcomes.ts";
 import type { SessionState } from "../session/state.ts";
 import { StorageError, type Storage } from "../storage/storage.ts";
 import { anything, path, toPath } from "./arguments.ts";
@@ -26,29 +28,39 @@ import {
 const NOT_A_FILE = reply.nameNotAllowed("Folders have no hash.");
 const BEYOND_END = reply.invalidRestart("The range lies beyond the end of the file.");
 
-type Hashed =
-  | { readonly kind: "hashed"; readonly hex: string; readonly range: ByteRange }
-  | { readonly kind: "refused"; readonly reply: Reply };
+/** What is to be hashed, and how the result is put into a reply. */
+interface HashPlan {
+  readonly file: string;
+  readonly hash: HashName;
+  /** First byte. */
+  readonly start: number;
+  /** Byte after the last one; cut to the size of the file. Undefined: its end. */
+  readonly end: number | undefined;
+  readonly format: (hex: string, range: ByteRange) => Reply;
+}
 
-/**
- * @param end is cut to the size of the file; undefined: its end
- * @throws StorageError
- */
-async function hashFile(
-  { principal: { storage }, signal }: LoggedInContext,
-  file: string,
-  hash: HashName,
-  start: number,
-  end: number | undefined,
-): Promise<Hashed> {
-  const { kind } = await storage.entry(file);
-  if (kind === "directory") return { kind: "refused", reply: NOT_A_FILE };
-  await using handle = await storage.openRead(file);
-  const { sizeBytes } = handle;
-  const range = { start, end: Math.min(end ?? sizeBytes, sizeBytes) };
-  // An empty range at the very beginning is an empty file.
-  if (start > 0 && start >= sizeBytes) return { kind: "refused", reply: BEYOND_END };
-  return { kind: "hashed", hex: await digestRange(handle, hash, range, signal()), range };
+/** Hashes a file of any size: it may take minutes. */
+function hashFile({ principal: { storage } }: LoggedInContext, plan: HashPlan): Outcome {
+  const { file, hash, start, end, format } = plan;
+  let [doneBytes, allBytes] = [0, 0];
+  return {
+    kind: "calculation",
+    code: format("", { start, end: end ?? start }).code,
+    title: `Calculating ${hash} of ${nameOf(file)}`,
+    progress: () => `${String(doneBytes)} of ${String(allBytes)} bytes`,
+    run: async (signal) => {
+      const { kind } = await storage.entry(file);
+      if (kind === "directory") return NOT_A_FILE;
+      await using handle = await storage.openRead(file);
+      const { sizeBytes } = handle;
+      const range = { start, end: Math.min(end ?? sizeBytes, sizeBytes) };
+      // An empty range at the very beginning is an empty file.
+      if (start > 0 && start >= sizeBytes) return BEYOND_END;
+      allBytes = range.end - range.start;
+      const onBytes = (count: number): void => void (doneBytes += count);
+      return format(await digestRange(handle, hash, range, signal, onBytes), range);
+    },
+  };
 }
 
 /** A path as the reply repeats it, and resolved. */
@@ -66,19 +78,19 @@ const hash = loggedIn(
   "HASH",
   writtenPath,
   { right: "read", features: ({ state }) => [`HASH ${formatHashes(state.hash)}`] },
-  async (context, { written, file }) => {
+  (context, { written, file }) => {
     const { pending, hash: name } = context.state;
     const { offset, last } =
       pending.kind === "restart" && pending.last !== undefined
         ? pending
         : { offset: 0, last: undefined };
     const end = last === undefined ? undefined : last + 1;
-    const result = await hashFile(context, file, name, offset, end);
-    if (result.kind === "refused") return answer(result.reply);
-    const { start, end: after } = result.range;
-    // Ends are inclusive here; of an empty file the draft leaves no other form than 0-0.
-    const range = `${String(start)}-${String(Math.max(start, after - 1))}`;
-    return answer(reply.fileStatus(`${name} ${range} ${result.hex} ${written}`));
+    const format = (hex: string, { start, end: after }: ByteRange): Reply => {
+      // Ends are inclusive here; of an empty file the draft leaves no other form than 0-0.
+      const range = `${String(start)}-${String(Math.max(start, after - 1))}`;
+      return reply.fileStatus(`${name} ${range} ${hex} ${written}`);
+    };
+    return hashFile(context, { file, hash: name, start: offset, end, format });
   },
 );
 
@@ -136,10 +148,8 @@ const checksum = (verb: string, name: HashName): Command =>
       const resolved = toPath(meaning?.path ?? "", state);
       if (!resolved.ok) return answer(resolved.reply);
       const { start = 0, end } = meaning ?? {};
-      const result = await hashFile(context, resolved.value, name, start, end);
-      return answer(
-        result.kind === "refused" ? result.reply : reply.completed(result.hex.toUpperCase()),
-      );
+      const format = (hex: string): Reply => reply.completed(hex.toUpperCase());
+      return hashFile(context, { file: resolved.value, hash: name, start, end, format });
     },
   );
 

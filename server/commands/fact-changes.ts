@@ -8,6 +8,7 @@ import { reply } from "../protocol/replies.ts";
 import { formatTimeValue } from "../protocol/times.ts";
 import { wordAndPath } from "./arguments.ts";
 import { answer, loggedIn, type Command } from "./command.ts";
+import { changeModified, NOT_KEPT } from "./modification-times.ts";
 
 const NEEDED = "Needs facts such as Modify=20240131120000; and a path.";
 
@@ -27,7 +28,7 @@ const modifyFacts = loggedIn(
     const { modifiedMs, mode } = first.changes;
     let changed = "";
     if (modifiedMs !== undefined) {
-      await storage.setModified(path, modifiedMs);
+      if (!(await changeModified(storage, path, modifiedMs))) return answer(NOT_KEPT);
       changed += `Modify=${formatTimeValue(modifiedMs)};`;
     }
     if (mode !== undefined) {

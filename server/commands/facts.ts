@@ -5,6 +5,7 @@ import { reply } from "../protocol/replies.ts";
 import { formatTimeValue, parseTimeValue } from "../protocol/times.ts";
 import { optionalPath, path, wordAndPath } from "./arguments.ts";
 import { answer, loggedIn, type Command } from "./command.ts";
+import { changeModified, NOT_KEPT } from "./modification-times.ts";
 
 const size = loggedIn(
   "SIZE",
@@ -37,8 +38,25 @@ const setModified = loggedIn(
   wordAndPath("<YYYYMMDDHHMMSS> <path>", "Needs YYYYMMDDHHMMSS and a path.", parseTimeValue),
   { right: "overwrite", features: () => ["MFMT"] },
   async ({ principal }, { first: modifiedMs, path: target }) => {
-    await principal.storage.setModified(target, modifiedMs);
-    return answer(reply.fileStatus(`Modify=${formatTimeValue(modifiedMs)}; ${target}`));
+    return (await changeModified(principal.storage, target, modifiedMs))
+      ? answer(reply.fileStatus(`Modify=${formatTimeValue(modifiedMs)}; ${target}`))
+      : answer(NOT_KEPT);
+  },
+);
+
+/**
+ * No file system that Linux serves files from lets anybody set when a file was created. The command
+ * is known and its argument is checked, but FEAT does not announce it, nor MLST a fact `create`.
+ */
+const setCreated = loggedIn(
+  "MFCT",
+  wordAndPath("<YYYYMMDDHHMMSS> <path>", "Needs YYYYMMDDHHMMSS and a path.", parseTimeValue),
+  { right: "overwrite" },
+  async ({ principal }, { path: target }) => {
+    await principal.storage.entry(target);
+    return answer(
+      reply.parameterNotImplemented("The file system does not let the creation time be set."),
+    );
   },
 );
 
@@ -71,4 +89,10 @@ const machineEntry = loggedIn(
   },
 );
 
-export const FACT_COMMANDS: readonly Command[] = [size, modified, setModified, machineEntry];
+export const FACT_COMMANDS: readonly Command[] = [
+  size,
+  modified,
+  setModified,
+  setCreated,
+  machineEntry,
+];

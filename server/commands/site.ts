@@ -4,6 +4,7 @@ import { reply } from "../protocol/replies.ts";
 import { parseTimeValue } from "../protocol/times.ts";
 import { anything, nothing, toPath, wordAndPath } from "./arguments.ts";
 import { answer, anytime, loggedIn, type ArgumentKind, type Command } from "./command.ts";
+import { changeModified, NOT_KEPT } from "./modification-times.ts";
 
 const changeMode = loggedIn(
   "SITE CHMOD",
@@ -39,8 +40,11 @@ const changeTime = loggedIn(
   timesAndPath,
   { right: "overwrite" },
   async ({ principal }, { modifiedMs, path }) => {
-    await principal.storage.setModified(path, modifiedMs);
-    return answer(reply.ok("Time changed."));
+    return answer(
+      (await changeModified(principal.storage, path, modifiedMs))
+        ? reply.ok("Time changed.")
+        : NOT_KEPT,
+    );
   },
 );
 

@@ -42,7 +42,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
 
 /** Commands that RFCs know and this server does not; all others are unknown. */
 const NOT_IMPLEMENTED: ReadonlySet<string> = new Set([
-  ...["SMNT", "ADAT", "CONF", "ENC", "MIC", "LPRT", "LPSV", "MFCT"],
+  ...["SMNT", "ADAT", "CONF", "ENC", "MIC", "LPRT", "LPSV"],
   ...["XSEM", "XSEN", "XRSQ", "XRCP", "MAIL", "MLFL", "MSND", "MSOM", "MSAM", "MRSQ", "MRCP"],
 ]);
 

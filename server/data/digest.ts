@@ -51,6 +51,7 @@ export async function digestRange(
   hash: HashName,
   { start, end }: ByteRange,
   signal: AbortSignal,
+  onBytes?: (count: number) => void,
 ): Promise<string> {
   const buffer = buffers.take();
   try {
@@ -64,6 +65,7 @@ export async function digestRange(
       if (count === 0) throw new StorageError("busy", { reason: "shortened while it was hashed" });
       digest.update(buffer.subarray(0, count));
       transferQuantum.spend(count);
+      onBytes?.(count);
       position += count;
     }
     return digest.finish();

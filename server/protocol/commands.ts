@@ -23,10 +23,7 @@ function upper(verb: string | undefined): string {
   return (verb ?? "").toUpperCase();
 }
 
-/**
- * Request methods of HTTP and its kin. A browser that was tricked into talking to an FTP server
- * sends one of them first; none of what follows may run as commands.
- */
+/** Request methods of HTTP and WebDAV (RFC 9110, RFC 4918 and those that build on it). */
 const HTTP_METHODS: ReadonlySet<string> = new Set([
   "GET",
   "HEAD",
@@ -38,9 +35,18 @@ const HTTP_METHODS: ReadonlySet<string> = new Set([
   "TRACE",
   "PATCH",
   "PRI",
+  ...["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "SEARCH", "REPORT"],
+  ...["MKCALENDAR", "ACL", "BIND", "UNBIND", "REBIND", "CHECKIN", "CHECKOUT", "MKACTIVITY"],
 ]);
 
-/** True when a verb can only come from a web client. */
-export function isHttpMethod(verb: string): boolean {
-  return HTTP_METHODS.has(verb);
+/** The end of a request line, whatever its method: `HTTP/1.1`, and the protocols made after it. */
+const REQUEST_LINE = /\s(?:HTTP|RTSP|SIP|ICAP)\/\d(?:\.\d)?\s*$/iu;
+
+/**
+ * True for the first line of a web request. A browser that was tricked into talking to an FTP server
+ * sends one; none of what follows, headers and body, may run as commands.
+ */
+export function isWebRequest(line: string): boolean {
+  const method = /^[A-Z]+(?=\s|$)/iu.exec(line)?.[0].toUpperCase();
+  return (method !== undefined && HTTP_METHODS.has(method)) || REQUEST_LINE.test(line);
 }

@@ -18,7 +18,8 @@ export type LineFault = "tooLong" | "notUtf8" | "controlCharacter";
 
 export type LineEvent =
   | { readonly kind: "line"; readonly text: string }
-  | { readonly kind: "refused"; readonly fault: LineFault }
+  /** @see LineFault; `start` is the line as far as it was kept, byte by byte (Latin-1). */
+  | { readonly kind: "refused"; readonly fault: LineFault; readonly start: string }
   /** A Telnet option was asked for; `answer` refuses it, as RFC 1123 section 4.1.2.12 demands. */
   | { readonly kind: "telnetOption"; readonly answer: Uint8Array }
   /** An over-long line does not end: close the connection. */
@@ -106,7 +107,7 @@ export class LineReader {
       if (length === LONGEST_LINE_BYTES) {
         this.#drainedBytes = 0;
         this.#keep(index + 1, 0);
-        return { kind: "refused", fault: "tooLong" };
+        return refused("tooLong", scratch);
       }
       scratch[length++] = byte;
       // Clients that send the whole of ABOR as urgent data lose its last byte, the LF.
@@ -162,8 +163,12 @@ function isAbort(length: number): boolean {
 function toEvent(length: number): LineEvent {
   const bytes = scratch.subarray(0, length);
   if (bytes.includes(NUL) || bytes.includes(CR)) {
-    return { kind: "refused", fault: "controlCharacter" };
+    return refused("controlCharacter", bytes);
   }
-  if (!isUtf8(bytes)) return { kind: "refused", fault: "notUtf8" };
+  if (!isUtf8(bytes)) return refused("notUtf8", bytes);
   return { kind: "line", text: bytes.toString("utf8") };
+}
+
+function refused(fault: LineFault, kept: Buffer): LineEvent {
+  return { kind: "refused", fault, start: kept.toString("latin1") };
 }

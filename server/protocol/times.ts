@@ -1,18 +1,20 @@
 /** Times on the wire: `YYYYMMDDHHMMSS[.sss]`, always UTC (RFC 3659 section 2.3). */
 
-/** Milliseconds since the epoch, or undefined when the text is no date of the calendar. */
+/**
+ * Milliseconds since the epoch, or undefined when the text is no date of the calendar. A leap second
+ * (60) is none either: no file system can hold one, and the time that is kept must be the one given.
+ */
 export function parseTimeValue(text: string): number | undefined {
   const match = /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(?:\.(\d{1,9}))?$/u.exec(text);
   if (match === null) return undefined;
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
     .slice(1, 7)
     .map(Number);
-  // A leap second (60) is legal on the wire; it becomes the last moment of its minute.
-  if (hour > 23 || minute > 59 || second > 60) return undefined;
-  const milliseconds = second === 60 ? 999 : Number((match[7] ?? "").slice(0, 3).padEnd(3, "0"));
+  if (year === 0 || hour > 23 || minute > 59 || second > 59) return undefined;
+  const milliseconds = Number((match[7] ?? "").slice(0, 3).padEnd(3, "0"));
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
-  date.setUTCHours(hour, minute, Math.min(second, 59), milliseconds);
+  date.setUTCHours(hour, minute, second, milliseconds);
   const real = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && month > 0;
   return real ? date.getTime() : undefined;
 }

@@ -117,7 +117,7 @@ export function movedBy(plan: TransferPlan, { bytes }: TransferResult): MovedByt
 /** Verbs whose whole argument is a path. */
 const PATH_VERBS: ReadonlySet<string> = new Set([
   ...["RETR", "STOR", "APPE", "DELE", "RNFR", "RNTO", "SIZE", "MDTM", "MLST", "MLSD"],
-  ...["CWD", "XCWD", "MKD", "XMKD", "RMD", "XRMD", "HASH"],
+  ...["CWD", "XCWD", "MKD", "XMKD", "RMD", "XRMD", "HASH", "DSIZ", "AVBL", "STOU"],
 ]);
 
 /** The path that the command was about, as the client sees it; else the folder it is in. */

@@ -12,6 +12,9 @@ export interface LineSource {
   next(): LineEvent | undefined;
 }
 
+/** What runs while lines are read ahead: only a transfer leaves room for other replies. */
+export type Meanwhile = "transfer" | "calculation";
+
 export type Urgent =
   /** To be answered while the transfer goes on. */
   | { readonly kind: "answer"; readonly parsed: ParsedCommand }
@@ -35,7 +38,7 @@ export class CommandQueue {
   }
 
   /** Reads on, within bounds, up to the next line that does not wait for the end of a transfer. */
-  readAhead(): Urgent | undefined {
+  readAhead(meanwhile: Meanwhile = "transfer"): Urgent | undefined {
     while ((this.#ahead?.length ?? 0) < BOUNDS.queuedCommands) {
       const event = this.#source.next();
       if (event === undefined) return undefined;
@@ -43,7 +46,8 @@ export class CommandQueue {
       const rule = COMMANDS.get(parsed?.verb ?? "")?.duringTransfer ?? "wait";
       // Replies come in the order of the commands: behind one that waits, all wait.
       const first = (this.#ahead?.length ?? 0) === 0;
-      if (rule === "answer" && parsed?.argument === undefined && first && parsed !== undefined) {
+      const answered = meanwhile === "transfer" && rule === "answer" && first;
+      if (answered && parsed !== undefined && parsed.argument === undefined) {
         return { kind: "answer", parsed };
       }
       (this.#ahead ??= []).push(event);

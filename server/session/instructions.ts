@@ -1,5 +1,5 @@
 /** What a session does about a line: run a command, answer at once, or send Telnet's bytes. */
-import { isHttpMethod, parseCommand, type ParsedCommand } from "../protocol/commands.ts";
+import { isWebRequest, parseCommand, type ParsedCommand } from "../protocol/commands.ts";
 import type { LineEvent, LineFault } from "../protocol/lines.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -16,25 +16,30 @@ const LINE_FAULT_REPLIES = {
   controlCharacter: reply.syntaxError("The line holds NUL or a lone CR."),
 } as const satisfies Record<LineFault, Reply>;
 
+/** What follows is a web request's headers and body; nothing of it may run. */
+const NO_WEB_SERVER: Instruction = perform({
+  kind: "close",
+  reply: reply.serviceClosing("This is an FTP server."),
+});
+
 export function interpretLine(event: LineEvent): Instruction {
   switch (event.kind) {
     case "telnetOption":
       return { kind: "send", bytes: event.answer };
     case "refused":
-      return perform({ kind: "reply", reply: LINE_FAULT_REPLIES[event.fault] });
+      return isWebRequest(event.start)
+        ? NO_WEB_SERVER
+        : perform({ kind: "reply", reply: LINE_FAULT_REPLIES[event.fault] });
     case "flood":
       return perform({
         kind: "close",
         reply: reply.serviceClosing("The line does not end; goodbye."),
       });
     case "line": {
+      if (isWebRequest(event.text)) return NO_WEB_SERVER;
       const parsed = parseCommand(event.text);
-      if (parsed === undefined) {
-        return perform({ kind: "reply", reply: reply.unknownCommand("Not a command.") });
-      }
-      // What follows is a web request's headers and body; nothing of it may run.
-      return isHttpMethod(parsed.verb)
-        ? perform({ kind: "close", reply: reply.serviceClosing("This is an FTP server.") })
+      return parsed === undefined
+        ? perform({ kind: "reply", reply: reply.unknownCommand("Not a command.") })
         : { kind: "execute", parsed };
     }
   }

@@ -56,6 +56,8 @@ export const BOUNDS = {
   unreadBytes: 64 * 1024,
   /** Bytes of replies that the client has not taken; beyond them no command is read. */
   unsentBytes: 64 * 1024,
+  /** Without a word from a command that calculates; then a line tells how far it has come. */
+  interimMilliseconds: 5000,
   /** Time between two looks at every session's deadline. */
   sweepMilliseconds: 1000,
 } as const;

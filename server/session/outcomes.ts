@@ -44,10 +44,25 @@ export type Outcome =
       readonly lines: AsyncIterable<string>;
       readonly last: string;
     }
+  /** A result that may take long: interim lines say that it goes on, and ABOR ends it. */
+  | Calculation
   /** Reply, then the TLS handshake on the control connection. */
   | { readonly kind: "secure"; readonly reply: Reply; readonly next: StateChange }
   /** Reply, then close. */
   | { readonly kind: "close"; readonly reply: Reply; readonly reason?: string };
+
+/** Work whose result is one reply. */
+export interface Calculation {
+  readonly kind: "calculation";
+  /** Of the reply with the result, and so of the interim lines before it. */
+  readonly code: number;
+  /** First of the interim lines. */
+  readonly title: string;
+  /** How far it has come, for the others. */
+  readonly progress: () => string;
+  /** @throws StorageError; the signal's reason */
+  readonly run: (signal: AbortSignal) => Promise<Reply>;
+}
 
 /** How a transfer ended. */
 export type TransferResult =

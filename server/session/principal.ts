@@ -3,11 +3,10 @@ import { rightsOf, type Account, type Right } from "#contract";
 import { planHome, type Home } from "../access/isolation.ts";
 import { planPathMapping } from "../access/path-mapping.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { SessionLimits } from "./limits.ts";
 import type { Presence } from "./presence.ts";
 import { SiteStorage } from "./site-storage.ts";
 import { siteOfChoice } from "./site-selection.ts";
-import type { Login, SessionState } from "./state.ts";
+import type { SessionState } from "./state.ts";
 import type { ServerView, SiteView } from "./view.ts";
 
 /** What is known of the client and held for it, whatever the settings become. */
@@ -147,10 +146,4 @@ export function currentSite(
 /** Whether an account may log in to a site. */
 export function isAdmitted({ sites }: Account, siteName: string): boolean {
   return sites.length === 0 || sites.includes(siteName);
-}
-
-/** The limits of a session: of its site, once it has logged in. */
-export function limitsOf(view: ServerView, login: Login): SessionLimits {
-  const site = login.kind === "loggedIn" ? findSite(view, login.principal.siteName) : undefined;
-  return site?.limits ?? view.limits;
 }

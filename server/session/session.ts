@@ -11,16 +11,18 @@ import { CommandQueue } from "./command-queue.ts";
 import { ControlConnection, type ConnectionOwner } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { transferReply } from "./failures.ts";
-import { secureControl, tlsOfHandshake } from "./handshakes.ts";
+import { secureControl } from "./handshakes.ts";
+import { Foreground } from "./foreground.ts";
 import { Holdings } from "./holdings.ts";
 import { interpretLine } from "./instructions.ts";
 import type { SessionJournal } from "./journal.ts";
-import { BOUNDS } from "./limits.ts";
-import type { Outcome, TransferPlan } from "./outcomes.ts";
-import { currentSite, limitsOf } from "./principal.ts";
-import { planTransferLimits } from "./presence.ts";
+import type { Calculation, Outcome, TransferPlan } from "./outcomes.ts";
+import { Patience } from "./patience.ts";
+import { currentSite } from "./principal.ts";
+import { RunningCalculation, type CalculationResult } from "./running-calculation.ts";
 import { IMPLICIT_TLS_STATE, type Login, type SessionState, type StateChange } from "./state.ts";
 import { streamReply } from "./streamed-reply.ts";
+import { planTransfer } from "./transfer-plans.ts";
 import { RunningTransfer } from "./transfers.ts";
 import type { ServerView } from "./view.ts";
 
@@ -45,18 +47,20 @@ export class Session implements ConnectionOwner {
   #phase: Phase = "open";
   /** A line is being worked on; the others wait. */
   #busy = false;
-  #transfer: RunningTransfer | undefined;
   readonly #queue: CommandQueue;
-  #deadlineMs: number;
+  readonly #foreground: Foreground;
+  readonly #patience = new Patience();
   /** Code of the last reply, for the log. */
   #lastCode = 0;
 
   constructor(socket: Socket, host: SessionHost, journal: SessionJournal) {
     this.#host = host;
     this.#journal = journal;
-    this.#deadlineMs = Date.now() + host.view().limits.unauthenticatedSeconds * 1000;
     this.connection = new ControlConnection(socket, this);
     this.#queue = new CommandQueue(this.connection);
+    this.#foreground = new Foreground(this.connection, this.#queue, (parsed) => {
+      this.#execute(parsed).catch((error: unknown) => this.#fail(error));
+    });
   }
 
   get state(): SessionState {
@@ -80,13 +84,19 @@ export class Session implements ConnectionOwner {
     if (this.#phase !== "open") return;
     this.#phase = "ending";
     this.#lastCode = last.code;
-    this.#deadlineMs = Date.now() + BOUNDS.lingerSeconds * 1000;
+    this.#patience.left();
     this.connection.end(formatReply(last));
     this.#release();
   }
 
   destroy(): void {
     this.connection.destroy();
+  }
+
+  /** The time to finish is over: what runs is aborted and answered before the farewell. */
+  cut(): void {
+    if (this.#foreground.isEmpty) this.close(DRAINED);
+    else this.#foreground.abort();
   }
 
   /** Says goodbye now when nothing runs, and otherwise as soon as nothing does. */
@@ -96,26 +106,24 @@ export class Session implements ConnectionOwner {
 
   /** Called every so often; ends what has taken too long. */
   sweep(nowMs: number): void {
-    if (this.#transfer !== undefined || nowMs <= this.#deadlineMs) return;
+    if (!this.#patience.isOver(nowMs, currentSite(this.#host.view(), this.state).limits)) return;
+    // Only who leaves the server waiting is idle; what the server itself takes is its own affair.
+    const { congested } = this.connection;
+    const waiting = !this.#busy || congested || this.state.login.kind !== "loggedIn";
+    if (!this.#foreground.isEmpty || !waiting) return;
     // A client that does not read its replies would not read this one either.
-    if (this.#phase !== "open" || this.connection.congested) this.destroy();
+    if (this.#phase !== "open" || congested) this.destroy();
     else this.close(reply.serviceClosing("Idle for too long; goodbye."));
   }
 
   onInput(): void {
-    if (this.#transfer !== undefined) this.#readAhead(this.#transfer);
-    else if (!this.#busy) void this.#work();
-  }
-
-  onEnd(): void {
-    if (this.#transfer !== undefined) this.#readAhead(this.#transfer);
-    if (this.#isAbandoned()) this.#transfer?.abort();
+    this.#foreground.readAhead();
     if (!this.#busy) void this.#work();
   }
 
-  /** RFC 959 section 2.3: a control connection that closes without QUIT aborts the transfer. */
-  #isAbandoned(): boolean {
-    return this.connection.ended && !this.#queue.holdsQuit;
+  onEnd(): void {
+    this.#foreground.ended();
+    if (!this.#busy) void this.#work();
   }
 
   onClosed(): void {
@@ -185,51 +193,60 @@ export class Session implements ConnectionOwner {
       localPort: this.connection.localPort,
       nowMs: startedMs,
       figures: this.#journal,
-      transfer: this.#transfer,
+      transfer: this.#foreground.transfer,
       signal: () => this.#holdings.signal(),
     });
     // While a transfer runs, what it leaves standing is its own affair.
-    if (this.#transfer === undefined) await this.#holdings.apply(change);
-    await this.#perform(outcome);
+    if (this.#foreground.isEmpty) await this.#holdings.apply(change);
+    const performed = await this.#perform(outcome);
     const { state: after } = this.#holdings;
-    const tookMs = Date.now() - startedMs;
-    this.#journal.command(parsed, { outcome, before, after, code: this.#lastCode, tookMs });
-    if (this.#transfer === undefined) this.#settle(before.login);
+    const [code, tookMs] = [this.#lastCode, Date.now() - startedMs];
+    this.#journal.command(parsed, { outcome: performed, before, after, code, tookMs });
+    if (this.#foreground.isEmpty) this.#settle(before.login);
   }
 
-  /** After a command: notes a login, and until when the next one may come. */
+  /** After a command: notes a login, and that the client was heard of. */
   #settle(before: Login): void {
     this.#holdings.dropSignal();
-    const { login } = this.#holdings.state;
-    const limits = limitsOf(this.#host.view(), login);
     if (this.#phase !== "open") return;
-    if (login.kind === "loggedIn") {
-      this.#deadlineMs = Date.now() + limits.idleSessionSeconds * 1000;
-      if (before.kind !== "loggedIn") this.#journal.loggedIn(login.principal);
-    } else if (before.kind === "loggedIn") {
-      this.#deadlineMs = Date.now() + limits.unauthenticatedSeconds * 1000;
+    const { login } = this.state;
+    this.#patience.heard(login.kind === "loggedIn");
+    if (login.kind === "loggedIn" && before.kind !== "loggedIn") {
+      this.#journal.loggedIn(login.principal);
     }
   }
 
-  async #perform(outcome: Outcome): Promise<void> {
+  /** @returns what the outcome came to, for the log. */
+  async #perform(outcome: Outcome): Promise<Outcome> {
     switch (outcome.kind) {
       case "reply":
         await this.#holdings.apply(outcome.next ?? {});
         this.#write(outcome.reply);
-        return;
+        break;
       case "close":
         this.close(outcome.reply);
-        return;
+        break;
       case "streamedReply":
         await streamReply(outcome, this.connection, () => this.#phase === "open");
         this.#write({ code: outcome.code, lines: [outcome.last] });
-        return;
+        break;
+      case "calculation":
+        return this.#perform({ kind: "reply", ...(await this.#calculate(outcome)) });
       case "secure":
         await this.#secure(outcome.reply, outcome.next);
-        return;
+        break;
       case "transfer":
         await this.#runTransfer(outcome.plan);
     }
+    return outcome;
+  }
+
+  async #calculate(plan: Calculation): Promise<CalculationResult> {
+    const running = new RunningCalculation(plan);
+    const tell = (text: string): void => {
+      if (this.#phase === "open" && !this.connection.congested) this.connection.write(text);
+    };
+    return this.#foreground.run(running, () => running.run(tell));
   }
 
   /** Whatever was sent in the clear behind AUTH never runs: it may come from somebody else. */
@@ -250,38 +267,16 @@ export class Session implements ConnectionOwner {
 
   async #runTransfer(plan: TransferPlan): Promise<void> {
     const startedMs = Date.now();
-    const view = this.#host.view();
-    const { login, protection } = this.#holdings.state;
     this.#journal.transferBegan();
     const transfer = new RunningTransfer(plan);
-    this.#transfer = transfer;
-    this.#readAhead(transfer);
-    if (this.#phase !== "open" || this.#isAbandoned()) transfer.abort();
-    const result = await transfer
-      .run({
-        channel: this.#holdings.takeData(),
-        tls: protection.level === "private" ? tlsOfHandshake(view, this.state) : undefined,
-        requireSessionReuse: view.settings.tls.sessionReuse === "require",
-        limits: planTransferLimits(limitsOf(view, login), login, plan),
-        deflateLevel: this.#holdings.deflateLevel,
-        localAddress: this.connection.localAddress,
-        localPort: this.connection.localPort,
-        announce: () => this.#write(reply.opening(plan.opening)),
-        onOpen: () => this.#journal.dataChannelOpened(plan),
-      })
-      .finally(() => (this.#transfer = undefined));
+    const options = {
+      ...planTransfer(this.#host.view(), this.#holdings, this.connection, plan),
+      announce: () => this.#write(reply.opening(plan.opening)),
+      onOpen: () => this.#journal.dataChannelOpened(plan),
+    };
+    const result = await this.#foreground.run(transfer, () => transfer.run(options));
     this.#write(transferReply(result));
     this.#journal.transferEnded(plan, result, Date.now() - startedMs);
-  }
-
-  /** Answers what may be answered during a transfer, while the client reads, and notices ABOR. */
-  #readAhead(transfer: RunningTransfer): void {
-    if (this.#phase !== "open" || this.connection.congested) return;
-    for (let each = this.#queue.readAhead(); each !== undefined; each = this.#queue.readAhead()) {
-      if (each.kind === "abort") transfer.abort();
-      else this.#execute(each.parsed).catch((error: unknown) => this.#fail(error));
-      if (this.connection.congested) return;
-    }
   }
 
   #write(answer: Reply): void {
@@ -291,7 +286,7 @@ export class Session implements ConnectionOwner {
 
   /** Ends what runs and gives back everything. */
   #release(): void {
-    this.#transfer?.abort();
+    this.#foreground.close();
     this.#holdings.release().catch((error: unknown) => this.#fail(error));
   }
 }

@@ -323,6 +323,40 @@ describe("facts", () => {
     expect(await client.code("MDTM nowhere")).toBe(550);
   });
 
+  it.each([
+    ...["00000101000000", "20240101000060", "20231231235960", "20240101240000", "20230229000000"],
+    ...["20240431000000", "20240001000000", "99991231235960", "202401010000", "-0240101000000"],
+  ])("refuses %s as a time and leaves the file's own", async (time) => {
+    await writeFile(dataPath("f.bin"), "12345");
+    await client.expect("MFMT 20240229120000 f.bin", 213);
+    for (const line of [`MFMT ${time} f.bin`, `MFCT ${time} f.bin`, `MFF Modify=${time}; f.bin`]) {
+      expect(await client.code(line)).toBe(501);
+    }
+    expect((await client.expect("MDTM f.bin", 213)).text).toBe("213 20240229120000");
+  });
+
+  it.each(["00010101000000", "19010101000000", "25000101000000", "99991231235959"])(
+    "keeps the time %s exactly or refuses it",
+    async (time) => {
+      await writeFile(dataPath("f.bin"), "12345");
+      await client.expect("MFMT 20240229120000 f.bin", 213);
+      const code = await client.code(`MFMT ${time} f.bin`);
+      const kept = (await client.expect("MDTM f.bin", 213)).text;
+      expect([code, kept]).toEqual(
+        code === 213 ? [213, `213 ${time}`] : [501, "213 20240229120000"],
+      );
+    },
+  );
+
+  it("knows MFCT, announces it nowhere and says that creation times cannot be set", async () => {
+    await writeFile(dataPath("f.bin"), "12345");
+    expect(await client.code("MFCT 20240229120000 f.bin")).toBe(504);
+    expect(await client.code("MFCT 20240229120000 nowhere")).toBe(550);
+    expect(await client.code("MFCT")).toBe(501);
+    const { text } = await client.expect("FEAT", 211);
+    expect(text).not.toMatch(/MFCT|create/iu);
+  });
+
   it("selects facts with OPTS MLST", async () => {
     await writeFile(dataPath("f.bin"), "12345");
     expect((await client.expect("MLST f.bin", 250)).text).toMatch(
@@ -448,8 +482,10 @@ describe("FEAT and HELP", () => {
     }
     expect(features).not.toContain(" EPRT");
     const help = (await client.expect("HELP", 214)).text;
+    const listed = help.split("\r\n").slice(1, -1).join("").trim().split(" ");
+    expect(listed).toEqual([...COMMANDS.keys()].filter((verb) => !verb.includes(" ")).toSorted());
     for (const verb of COMMANDS.keys()) {
-      if (!verb.includes(" ")) expect(help.split(/\s+/)).toContain(verb);
+      expect((await client.expect(`HELP ${verb}`, 214)).text).toContain(`Syntax: ${verb}`);
     }
   });
 });

@@ -85,15 +85,36 @@ it.each([
   expect(await client.code("NOOP")).toBe(200);
 });
 
-it.each(["GET / HTTP/1.1", "POST / HTTP/1.1", "HEAD / HTTP/1.0", "PRI * HTTP/2.0"])(
-  "closes on %s and runs nothing of what follows",
-  async (request) => {
-    await using client = await open();
-    client.send(`${request}\r\nHost: x\r\n\r\nUSER alice\r\nPASS secret\r\nMKD planted\r\n`);
-    expect((await client.reply()).code).toBe(421);
-    expect(await client.closed()).toBe("");
-  },
-);
+it.each([
+  ...["GET / HTTP/1.1", "POST / HTTP/1.1", "HEAD / HTTP/1.0", "PRI * HTTP/2.0", "put /"],
+  ...["PROPFIND / HTTP/1.1", "MKCOL /x HTTP/1.1", "LOCK /", "BREW /pot HTTP/1.1"],
+  ...["OPTIONS * RTSP/1.0", "RETR /page HTTP/1.1"],
+])("closes on %s and runs nothing of what follows", async (request) => {
+  await using client = await open();
+  client.send(`${request}\r\nHost: x\r\n\r\nUSER alice\r\nPASS secret\r\nMKD planted\r\n`);
+  expect((await client.reply()).code).toBe(421);
+  expect(await client.closed()).toBe("");
+});
+
+it.each([
+  ["longer than any line", Buffer.from(`POST /${"a".repeat(10_000)} HTTP/1.1`)],
+  ["not UTF-8", Buffer.from("POST /\u00ff HTTP/1.1", "latin1")],
+  ["with NUL", Buffer.from("POST /\0 HTTP/1.1")],
+])("closes on a web request that is %s, too", async (_what, request) => {
+  await using client = await open();
+  client.send(request);
+  client.send("\r\nHost: x\r\n\r\nUSER alice\r\nPASS secret\r\nMKD planted\r\n");
+  expect((await client.reply()).code).toBe(421);
+  expect(await client.closed()).toBe("");
+});
+
+it("takes a name that merely mentions a protocol for a name", async () => {
+  await using client = await open();
+  await client.expect("USER alice", 331);
+  await client.expect("PASS secret", 230);
+  expect(await client.code("MKD HTTP 1.1 notes")).toBe(257);
+  expect(await client.code("CWD HTTP 1.1 notes")).toBe(250);
+});
 
 it("refuses Telnet options and hears commands around them", async () => {
   await using client = await open();

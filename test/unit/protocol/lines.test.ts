@@ -69,14 +69,14 @@ describe("line reader", () => {
     const longest = "x".repeat(LONGEST_LINE_BYTES - 1);
     expect(readAll([bytes(longest, "\r\n")])).toEqual([line(longest)]);
     expect(readAll([bytes(longest, "xx", "y".repeat(10_000), "\r\nNOOP\r\n")])).toEqual([
-      { kind: "refused", fault: "tooLong" },
+      { kind: "refused", fault: "tooLong", start: "x".repeat(LONGEST_LINE_BYTES) },
       line("NOOP"),
     ]);
   });
 
   it("refuses a line that is too long before it ends", () => {
     expect(readAll([bytes("x".repeat(LONGEST_LINE_BYTES + 1))])).toEqual([
-      { kind: "refused", fault: "tooLong" },
+      { kind: "refused", fault: "tooLong", start: "x".repeat(LONGEST_LINE_BYTES) },
     ]);
   });
 
@@ -97,7 +97,11 @@ describe("line reader", () => {
     ["a lone CR", bytes("DELE a\rDELE b\r\n"), "controlCharacter"],
     ["bytes that are not UTF-8", bytes("DELE ", 0xc3, 0x28, "\r\n"), "notUtf8"],
   ])("refuses a line with %s as a whole", (_what, input, fault) => {
-    expect(readAll([input, bytes("NOOP\r\n")])).toEqual([{ kind: "refused", fault }, line("NOOP")]);
+    const start = expect.stringMatching(/^DELE /u) as string;
+    expect(readAll([input, bytes("NOOP\r\n")])).toEqual([
+      { kind: "refused", fault, start },
+      line("NOOP"),
+    ]);
   });
 
   describe("Telnet", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isHttpMethod, parseCommand } from "../../../server/protocol/commands.ts";
+import { isWebRequest, parseCommand } from "../../../server/protocol/commands.ts";
 import {
   parseAllocation,
   parseByteCount,
@@ -62,7 +62,10 @@ describe("commands", () => {
   });
 
   it("recognises web clients", () => {
-    expect(["GET", "POST", "RETR", "DELE"].map(isHttpMethod)).toEqual([true, true, false, false]);
+    const requests = ["GET", "post /", "PROPFIND / HTTP/1.1", "BREW /pot HTTP/1.1", "X * RTSP/2.0"];
+    expect(requests.filter((line) => !isWebRequest(line))).toEqual([]);
+    const commands = ["RETR a", "DELE b", "STOR HTTP/1.1 notes.txt", "CWD nginx/1.2", "GETTY", ""];
+    expect(commands.filter(isWebRequest)).toEqual([]);
   });
 });
 

@@ -12,7 +12,7 @@ describe("time values", () => {
   it("round-trips every second of four-digit years", () => {
     const last = Date.UTC(9999, 11, 31, 23, 59, 59) / 1000;
     fc.assert(
-      fc.property(fc.integer({ min: -62_167_219_200, max: last }), (seconds) => {
+      fc.property(fc.integer({ min: -62_135_596_800, max: last }), (seconds) => {
         expect(parseTimeValue(formatTimeValue(seconds * 1000))).toBe(seconds * 1000);
       }),
     );
@@ -21,7 +21,6 @@ describe("time values", () => {
   it.each([
     ["20240229120000", Date.UTC(2024, 1, 29, 12)],
     ["20240101000000.5", Date.UTC(2024, 0, 1, 0, 0, 0, 500)],
-    ["19981231235960", Date.UTC(1998, 11, 31, 23, 59, 59, 999)],
     ["00010101000000", -62_135_596_800_000],
   ])("reads %s", (text, expected) => {
     expect(parseTimeValue(text)).toBe(expected);
@@ -36,7 +35,8 @@ describe("time values", () => {
     "20240100000000",
     "20240101240000",
     "20240101006000",
-    "20240101000061",
+    "20240101000060",
+    "00000101000000",
     "2024010100000",
     "202401010000000",
     "x0240101000000",
