@@ -43,6 +43,8 @@ export interface TransferOptions {
   readonly rateLimiter?: RateLimiter | undefined;
   /** How long a sender waits for the client's close after its own; see `DataSender.finish`. */
   readonly closeConfirmationSeconds?: number | undefined;
+  /** For tests: false leaves out what Node cannot do alone. */
+  readonly native?: boolean | undefined;
 }
 
 /**
@@ -57,6 +59,8 @@ export class DataFlow implements Disposable {
   #wake: (() => void) | undefined;
   #waitsForUs = false;
   #bytes = 0;
+  /** Something moved that the socket did not see. */
+  #movedUnseen = false;
 
   constructor(socket: Socket, options: TransferOptions) {
     this.socket = socket;
@@ -78,6 +82,17 @@ export class DataFlow implements Disposable {
   count(bytes: number): void {
     this.#bytes += bytes;
     this.#options.onBytes?.(bytes);
+  }
+
+  /** Counts bytes that the kernel moved past the socket. */
+  countUnseen(bytes: number): void {
+    this.#movedUnseen = true;
+    this.count(bytes);
+  }
+
+  /** The idle time begins anew. */
+  touch(): void {
+    if (!this.socket.destroyed) this.socket.setTimeout(this.#idleMs);
   }
 
   fail(error: TransferError): void {
@@ -157,7 +172,9 @@ export class DataFlow implements Disposable {
   };
 
   readonly #onTimeout = (): void => {
-    if (this.#waitsForUs) this.socket.setTimeout(this.#idleMs);
+    const active = this.#waitsForUs || this.#movedUnseen;
+    this.#movedUnseen = false;
+    if (active) this.touch();
     else this.fail(new TransferError("timedOut"));
   };
 }

@@ -1,18 +1,29 @@
 /** The sending side of a data connection. */
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { systemCalls, type SystemCalls } from "../native/system-calls.ts";
 import { DataFlow, TransferError, type TransferOptions } from "./data-flow.ts";
+import { descriptorOf, lookUpUnacknowledgedBytes } from "./socket-descriptor.ts";
 
 /** For the client's close after ours; those that wait for the reply 226 first lose this much. */
 const CLOSE_CONFIRMATION_SECONDS = 2;
+/** Of our end, what a client need not take: a FIN, and before it TLS' close_notify. */
+const FIN_BYTES = 1;
+const SECURED_END_BYTES = 64;
+const SHORTEST_LOOK_MS = 1;
+const LONGEST_LOOK_MS = 200;
 
 export class DataSender implements Disposable {
   readonly flow: DataFlow;
+  /** Undefined where Node has to do alone. */
+  readonly calls: SystemCalls | undefined;
   readonly #socket: Socket;
   readonly #confirmationMs: number;
 
   constructor(socket: Socket, options: TransferOptions) {
     this.flow = new DataFlow(socket, options);
+    this.calls = options.native === false ? undefined : systemCalls();
     this.#socket = socket;
     this.#confirmationMs = (options.closeConfirmationSeconds ?? CLOSE_CONFIRMATION_SECONDS) * 1000;
     // Read, so that the client's end or reset is noticed; what a client sends here has no meaning.
@@ -32,34 +43,88 @@ export class DataSender implements Disposable {
   }
 
   /**
-   * Ends the connection in good order (TLS close_notify, FIN) and waits for the client's own close,
-   * which tells that it has taken everything. A client that does not close before it has read the
-   * reply 226 gets the reply after a moment; the kernel goes on delivering what it holds.
+   * Ends the connection in good order (TLS close_notify, FIN) and waits for the client's own end,
+   * which tells that it has taken everything. A client that does not end before it has read the
+   * reply 226 gets the reply after a moment, unless its system has not acknowledged every byte by
+   * then: that is waited for as long as a transfer may be idle.
+   *
+   * A reset says that the client left without reading everything. There is one exception: a client
+   * that knows the size ends in order when it has all bytes, and its system then resets on our
+   * close_notify, which nobody is there to read.
    */
   async finish(): Promise<void> {
+    const secured = this.#socket instanceof TLSSocket;
+    let delivered = false;
     try {
+      if (secured) {
+        // Such an end may have arrived already, and is read before ours provokes the reset.
+        await nextTurn();
+        this.flow.throwIfFailed();
+        if (this.#socket.readableEnded) {
+          await this.#acknowledged(0, "doubtful");
+          delivered = true;
+        }
+      }
+      const early = this.#socket.readableEnded;
       await this.flow.until((done) => void this.#socket.end(done));
-      if (!this.#socket.readableEnded) await this.#confirm();
+      const confirmed = early || (await this.#confirm());
+      await this.#acknowledged(
+        secured ? SECURED_END_BYTES : FIN_BYTES,
+        early || !confirmed ? "doubtful" : "likely",
+      );
     } catch (error) {
-      // A client that knows the size need not wait for our close_notify. It closes, and so resets
-      // the connection, when it has all bytes (curl does).
-      if (!(this.#socket instanceof TLSSocket) || !isLoss(error)) throw error;
+      if (!delivered || !isLoss(error)) throw error;
     }
     this.#socket.destroy();
   }
 
-  async #confirm(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
+  /** Waits for the client's end; false when it did not come in time. */
+  async #confirm(): Promise<boolean> {
+    if (this.#socket.readableEnded) return true;
     let onEnd: (() => void) | undefined;
     try {
-      await this.flow.until((done) => {
-        onEnd = () => done();
+      await this.#pause(this.#confirmationMs, (done) => {
+        onEnd = done;
         this.#socket.once("end", onEnd);
-        timer = setTimeout(onEnd, this.#confirmationMs);
+      });
+      return this.#socket.readableEnded;
+    } finally {
+      if (onEnd !== undefined) this.#socket.off("end", onEnd);
+    }
+  }
+
+  /**
+   * Waits until the client's system has acknowledged all but `most` bytes. A client that takes
+   * nothing more times out like any other.
+   *
+   * @param doubt `likely`: it is not worth a look that costs much.
+   */
+  async #acknowledged(most: number, doubt: "likely" | "doubtful"): Promise<void> {
+    let before = Infinity;
+    for (let lookMs = SHORTEST_LOOK_MS; ; lookMs = Math.min(2 * lookMs, LONGEST_LOOK_MS)) {
+      const descriptor = descriptorOf(this.#socket);
+      let left = descriptor === undefined ? undefined : this.calls?.unacknowledgedBytes(descriptor);
+      if (left === undefined && doubt === "doubtful") {
+        left = await lookUpUnacknowledgedBytes(this.#socket);
+        this.flow.throwIfFailed();
+      }
+      if (left === undefined || left <= most) return;
+      if (left < before) this.flow.touch();
+      before = left;
+      await this.#pause(lookMs);
+    }
+  }
+
+  /** Waits until the time is over, `early` says so, or the transfer fails. */
+  async #pause(milliseconds: number, early?: (done: () => void) => void): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await this.flow.until((done) => {
+        timer = setTimeout(done, milliseconds);
+        early?.(() => done());
       });
     } finally {
       clearTimeout(timer);
-      if (onEnd !== undefined) this.#socket.off("end", onEnd);
     }
   }
 

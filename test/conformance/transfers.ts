@@ -93,6 +93,48 @@ export function describeTransfers(name: string, path: DataPath): void {
       await expect(sending).rejects.toMatchObject({ kind: "connectionLost" });
     });
 
+    test("a client that leaves with bytes unread is a lost connection, however few they are", async () => {
+      const { client, server } = await path.connect();
+      await using source = path.openSource(randomBytes(150_000));
+      let counted = 0;
+      const sending = sendFile(server, source, {
+        ...send,
+        onBytes: (count) => void (counted += count),
+      });
+      client.once("readable", () => {
+        // All of it is on its way or with the client's system, which the client leaves to it.
+        const leaving = setInterval(() => {
+          if (counted < 150_000) return;
+          clearInterval(leaving);
+          setTimeout(() => reset(client), 50);
+        }, 5);
+      });
+      await expect(sending).rejects.toMatchObject({ kind: "connectionLost" });
+    });
+
+    test("a client is waited for while its system has not got everything", async () => {
+      const { client, server } = await path.connect();
+      client.pause();
+      await using source = path.openSource(randomBytes(400_000));
+      const sending = sendFile(server, source, { ...send, closeConfirmationSeconds: 0.05 });
+      setTimeout(() => reset(client), 600);
+      await expect(sending).rejects.toMatchObject({ kind: "connectionLost" });
+    });
+
+    test("a client that leaves the last bytes with us times out", async () => {
+      const { client, server } = await path.connect();
+      client.pause();
+      await using source = path.openSource(randomBytes(400_000));
+      await expect(
+        sendFile(server, source, {
+          ...send,
+          closeConfirmationSeconds: 0.05,
+          idleTimeoutSeconds: 0.4,
+        }),
+      ).rejects.toMatchObject({ kind: "timedOut" });
+      client.destroy();
+    });
+
     test("a client that takes nothing times out", async () => {
       const { client, server } = await path.connect();
       await using source = path.openSource(randomBytes(50_000_000));

@@ -88,6 +88,12 @@ describeTransfers("plain, disk, chunks", {
   ...onDisk,
   receive: { inPlace: false },
 });
+describeTransfers("plain, disk, without native code", {
+  connect: plain,
+  ...onDisk,
+  send: { native: false },
+  receive: { native: false },
+});
 describeTransfers("plain, any storage", { connect: plain, ...anywhere });
 describeTransfers("TLS 1.3, disk", { connect: tls(upload, "TLSv1.3"), ...onDisk });
 describeTransfers("TLS 1.3 download channel, any storage", {
