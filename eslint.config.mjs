@@ -14,6 +14,8 @@ export default tseslint.config(
     ignores: [
       "node_modules/",
       "bench/.peers/",
+      // Projects of their own, with an SDK that is made for them.
+      "examples/",
       ".gangway/",
       "coverage/",
       "test/architecture/fixtures/",

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { format, resolveConfig } from "prettier";
 import { describeCoverage, formatCoverage } from "../lab/cloud/coverage.ts";
+import { renderPackageSchema } from "../infra/package/schema.ts";
 import { regenerateProjectFile } from "../infra/plan/config-block.ts";
 import { renderCommandReference } from "./reference/commands.ts";
 import { renderSettingsReference } from "./reference/settings.ts";
@@ -23,6 +24,7 @@ const ROOT = join(import.meta.dirname, "..");
 
 export const GENERATED: readonly Generated[] = [
   { path: "Pulumi.yaml", render: regenerateProjectFile },
+  { path: "component/schema.json", render: () => renderPackageSchema() },
   { path: "docs/reference/settings.md", render: () => renderSettingsReference() },
   { path: "docs/reference/commands.md", render: () => renderCommandReference() },
   { path: "docs/lab-coverage.md", render: () => formatCoverage(describeCoverage()) },

@@ -6,7 +6,7 @@ import { delimiter, join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { copyProject } from "./lab-project.ts";
-import { readProject } from "./project.ts";
+import { readProjectName } from "./project.ts";
 
 /** The lab that a command runs against. */
 export interface PulumiLab {
@@ -88,7 +88,7 @@ export async function runPulumi(
   if (pulumi === undefined) throw new PulumiNotFound();
   const { cwd, rest } = withoutCwd(args);
   const projectFolder = resolve(cwd ?? lab.projectFolder);
-  const project = readProject(projectFolder).name;
+  const project = readProjectName(projectFolder);
   const named = optionOf(rest, ["-s", "--stack"]);
   const stack = lab.stack ?? named ?? DEFAULT_STACK;
   const folder = join(lab.labFolder, "projects", project);

@@ -25,11 +25,7 @@ const ENTRY_FILES = ["index.ts", "index.mts", "index.js", "index.mjs"];
  * @throws Error that names the file and what is missing in it.
  */
 export function readProject(folder: string): Project {
-  const file = join(folder, "Pulumi.yaml");
-  if (!existsSync(file)) throw new Error(`${file} does not exist: ${folder} is no Pulumi project.`);
-  const yaml = parse(readFileSync(file, "utf8")) as Value;
-  const name = isRecord(yaml) ? yaml["name"] : undefined;
-  if (!isRecord(yaml) || typeof name !== "string") throw new Error(`${file} has no project name.`);
+  const { name, yaml } = readProjectFile(folder);
   const program = entryOf(folder, typeof yaml["main"] === "string" ? yaml["main"] : ".");
   const config = isRecord(yaml["config"]) ? yaml["config"] : {};
   const defaults: Record<string, string> = {};
@@ -41,6 +37,24 @@ export function readProject(folder: string): Project {
     else if (isRecord(declared) && !key.includes(":")) mandatory.push(full);
   }
   return { name, program, programFolder: dirname(program), defaults, mandatory };
+}
+
+/**
+ * The name alone, of a project in any language.
+ *
+ * @throws Error that names the file and what is missing in it.
+ */
+export function readProjectName(folder: string): string {
+  return readProjectFile(folder).name;
+}
+
+function readProjectFile(folder: string) {
+  const file = join(folder, "Pulumi.yaml");
+  if (!existsSync(file)) throw new Error(`${file} does not exist: ${folder} is no Pulumi project.`);
+  const yaml = parse(readFileSync(file, "utf8")) as Value;
+  const name = isRecord(yaml) ? yaml["name"] : undefined;
+  if (!isRecord(yaml) || typeof name !== "string") throw new Error(`${file} has no project name.`);
+  return { name, yaml };
 }
 
 function declaredValue(declared: Value | undefined): Value | undefined {
