@@ -83,6 +83,17 @@ export class RunningTransfer implements TransferStatus {
     }
   }
 
+  /**
+   * A client that dies closes both connections, and the end of the data may be heard first. It is
+   * not the end of the file when the control connection is gone too, so that one is listened to
+   * before an upload is complete: some turns, and after a long upload a moment.
+   */
+  async #hearControl(tookMs: number): Promise<void> {
+    if (tookMs > LONG_UPLOAD_MS) await pause(DYING_MS);
+    for (let turn = 0; turn < DYING_TURNS && !this.#abort.signal.aborted; turn++) await nextTurn();
+    if (this.#abort.signal.aborted) throw new TransferError("aborted");
+  }
+
   async #connect({ channel, announce, ...options }: TransferOptions): Promise<Socket> {
     const timeout = AbortSignal.timeout(options.limits.dataConnectionSeconds * 1000);
     const signal = AbortSignal.any([this.#abort.signal, timeout]);
@@ -166,13 +177,20 @@ export class RunningTransfer implements TransferStatus {
           deflateLevel === undefined ? undefined : new InflatingHandle(plan.target, plan.ascii);
         const target = inflating ?? plan.target;
         const ascii = plan.ascii && inflating === undefined;
+        const startedMs = performance.now();
         const bytes = await receiveFile(socket, target, { ...common, ascii });
+        await this.#hearControl(performance.now() - startedMs);
         await target.commit();
         return { kind: "complete", bytes };
       }
     }
   }
 }
+
+/** How long after the data connection the control connection of a dying client may end. */
+const DYING_TURNS = 3;
+const DYING_MS = 5;
+const LONG_UPLOAD_MS = 50;
 
 /**
  * Turns of the event loop in which what has already arrived is seen, with some to spare: a TLS

@@ -130,6 +130,27 @@ describe("during a transfer", () => {
     expect(await readFile(join(server.dataFolder, "cut.txt"), "utf8")).toBe("old");
   });
 
+  it.each([
+    ["FIN", (socket: Socket): void => void socket.end()],
+    ["RST", (socket: Socket): void => void socket.resetAndDestroy()],
+  ])("does not take the end of a client that dies for the end of its file (%s)", async (_, die) => {
+    await writeFile(join(server.dataFolder, "died.txt"), "old");
+    const client = await open();
+    const data = await client.openData();
+    data.on("error", () => undefined);
+    await client.expect("STOR died.txt", 150);
+    data.write("half of what was to ");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const closed = closeOf(client.socket);
+    data.end();
+    die(client.socket);
+    await closed;
+    await using other = await open();
+    expect(await other.code("NOOP")).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await readFile(join(server.dataFolder, "died.txt"), "utf8")).toBe("old");
+  });
+
   it("queues a bounded number of commands and loses none", async () => {
     await using client = await open();
     const data = await client.openData();
