@@ -5,19 +5,24 @@
  * a busy processor adds by giving its turn to others.
  */
 const SLOW_MS = 20;
-const SHORTEST_REST_MS = 1000;
+/** After one slow operation alone, which says more about the processor than about the disk. */
+const SHORTEST_REST_MS = 25;
 const LONGEST_REST_MS = 60_000;
+const GROWTH = 8;
+/** A disk that was fast for as long as this, and as its last rest, begins anew. */
+const FORGIVEN_AFTER_MS = 2000;
 
 /**
  * Decides between synchronous and asynchronous disk operations by what they were seen to take. The
- * way through the thread pool costs more than reading from the page cache; but an operation that
- * really waits for a disk must not stop the server. After a slow one everything is asynchronous for
- * a while, for longer each time it happens again.
+ * way through the thread pool costs several times what reading from the page cache does; but an
+ * operation that really waits for a disk must not stop the server. After a slow one everything is
+ * asynchronous for a while: for a moment the first time, and for much longer when it happens again
+ * soon.
  */
 export class DiskPace {
   readonly #nowMs: () => number;
   #restUntilMs = 0;
-  #restMs = SHORTEST_REST_MS;
+  #restMs = 0;
 
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
@@ -34,10 +39,13 @@ export class DiskPace {
     const result = operation();
     const endedMs = this.#nowMs();
     if (endedMs - begunMs > SLOW_MS) {
+      const quietMs = begunMs - this.#restUntilMs;
+      const forgiven = quietMs > Math.max(FORGIVEN_AFTER_MS, this.#restMs);
+      this.#restMs =
+        forgiven || this.#restMs === 0
+          ? SHORTEST_REST_MS
+          : Math.min(GROWTH * this.#restMs, LONGEST_REST_MS);
       this.#restUntilMs = endedMs + this.#restMs;
-      this.#restMs = Math.min(2 * this.#restMs, LONGEST_REST_MS);
-    } else {
-      this.#restMs = SHORTEST_REST_MS;
     }
     return result;
   }

@@ -21,36 +21,46 @@ test("a fast disk stays fast, and gives what it was asked for", () => {
   expect(pace.isFast).toBe(true);
 });
 
-test("one slow operation rests it for a second", () => {
+test("one slow operation rests it for a moment", () => {
   const { pace, operate, pass } = makeDisk();
   operate(50);
   expect(pace.isFast).toBe(false);
-  pass(999);
+  pass(24);
   expect(pace.isFast).toBe(false);
   pass(1);
   expect(pace.isFast).toBe(true);
 });
 
-test("slow again after its rest, it rests twice as long, up to a minute", () => {
-  const { pace, operate, pass } = makeDisk();
-  const rests: number[] = [];
-  for (let again = 0; again < 9; again++) {
-    operate(50);
-    let rest = 0;
-    for (; !pace.isFast; rest += 500) pass(500);
-    rests.push(rest);
-  }
-  expect(rests).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+/** Milliseconds until the disk counts as fast. */
+function restOf({ pace, pass }: ReturnType<typeof makeDisk>): number {
+  let rest = 0;
+  for (; !pace.isFast; rest += 25) pass(25);
+  return rest;
+}
+
+test("slow again soon, it rests eight times as long, up to a minute", () => {
+  const disk = makeDisk();
+  const rests = Array.from({ length: 7 }, () => {
+    disk.operate(50);
+    const rest = restOf(disk);
+    disk.operate(1);
+    return rest;
+  });
+  expect(rests).toEqual([25, 200, 1600, 12_800, 60_000, 60_000, 60_000]);
 });
 
-test("a fast operation after the rest clears its record", () => {
-  const { pace, operate, pass } = makeDisk();
-  operate(50);
-  pass(1000);
-  operate(1);
-  operate(50);
-  pass(1000);
-  expect(pace.isFast).toBe(true);
+test("fast for long enough, its record is cleared", () => {
+  const disk = makeDisk();
+  disk.operate(50);
+  restOf(disk);
+  disk.operate(50);
+  restOf(disk);
+  disk.pass(1999);
+  disk.operate(50);
+  expect(restOf(disk)).toBe(1600);
+  disk.pass(2001);
+  disk.operate(50);
+  expect(restOf(disk)).toBe(25);
 });
 
 test("an operation that throws is the caller's", () => {
