@@ -18,6 +18,11 @@ export interface MappedPath {
   readonly folder: string;
   /** Path inside that storage. */
   readonly storagePath: string;
+  /**
+   * Folder in that storage which nothing may lead out of, links included: the home of an account
+   * that is confined, `/` for whoever sees all of it. Holds `storagePath`.
+   */
+  readonly confinement: string;
   /** True for `/` and the paths of virtual directories: never to be renamed or removed. */
   readonly isMountPoint: boolean;
 }
@@ -71,6 +76,7 @@ export function planPathMapping(
           sitePath: prefixPath(mount.directory.path, inside),
           folder: mount.directory.folder,
           storagePath: inside,
+          confinement: "/",
           isMountPoint: inside === "/",
         };
       }
@@ -78,10 +84,13 @@ export function planPathMapping(
       // Only the virtual directory that holds the home: those inside it are mounts, or, with
       // global virtual directories, not there.
       const around = site.nearest(home.root)?.value;
+      const toStorage = (path: string): string =>
+        around === undefined ? path : below(around.path, path);
       return {
         sitePath,
         folder: around?.folder ?? siteRoot,
-        storagePath: around === undefined ? sitePath : below(around.path, sitePath),
+        storagePath: toStorage(sitePath),
+        confinement: home.confined ? toStorage(home.root) : "/",
         isMountPoint: clientPath === "/",
       };
     },

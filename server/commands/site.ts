@@ -3,6 +3,7 @@ import { parseMode } from "../protocol/parameters.ts";
 import { reply } from "../protocol/replies.ts";
 import { parseTimeValue } from "../protocol/times.ts";
 import { anything, nothing, toPath, wordAndPath } from "./arguments.ts";
+import { quota } from "./space.ts";
 import { answer, anytime, loggedIn, type ArgumentKind, type Command } from "./command.ts";
 import { changeModified, NOT_KEPT } from "./modification-times.ts";
 
@@ -66,4 +67,4 @@ const unknown = anytime("SITE", { ...anything, syntax: "<command>" }, {}, (_cont
   ),
 );
 
-export const SITE_COMMANDS: readonly Command[] = [help, changeMode, changeTime, unknown];
+export const SITE_COMMANDS: readonly Command[] = [help, changeMode, changeTime, quota, unknown];

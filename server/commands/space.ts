@@ -1,9 +1,12 @@
-/** How much fits and how much is there: AVBL, DSIZ (draft-peterson-streamlined-ftp-command-extensions). */
+/**
+ * How much fits and how much is there: AVBL, DSIZ (draft-peterson-streamlined-ftp-command-extensions),
+ * SITE QUOTA.
+ */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { joinPath } from "../protocol/paths.ts";
 import { reply } from "../protocol/replies.ts";
 import { StorageError, type Storage } from "../storage/storage.ts";
-import { optionalPath } from "./arguments.ts";
+import { nothing, optionalPath } from "./arguments.ts";
 import { answer, loggedIn, type Command } from "./command.ts";
 
 const available = loggedIn(
@@ -73,6 +76,31 @@ const folderSize = loggedIn(
       bytes === undefined
         ? reply.fileUnavailable("There are too many entries to count.")
         : reply.fileStatus(String(bytes)),
+    );
+  },
+);
+
+/** As ProFTPD has it, for people; programs use AVBL. */
+export const quota = loggedIn(
+  "SITE QUOTA",
+  nothing,
+  { keeps: ["restart"] },
+  async ({ principal: { account, storage } }) => {
+    const { uploads } = storage;
+    const limits = await uploads.quota();
+    const lines: string[] = [];
+    if (limits !== undefined) {
+      const { usedBytes, storageBytes } = limits;
+      const left = Math.max(0, storageBytes - usedBytes);
+      lines.push(` Stored: ${String(usedBytes)} of ${String(storageBytes)} bytes.`);
+      lines.push(` Left: ${String(left)} bytes.`);
+    }
+    const { largestBytes } = uploads;
+    if (largestBytes !== undefined) lines.push(` Largest file: ${String(largestBytes)} bytes.`);
+    return answer(
+      lines.length === 0
+        ? reply.ok("Nothing but the space on the disk limits what you may store.")
+        : reply.ok(`Quota of ${account.name}`, ...lines, "End of quota"),
     );
   },
 );

@@ -88,12 +88,8 @@ const allocate = loggedIn(
   value("<bytes>", "Needs a number of bytes.", parseAllocation),
   { keeps: ["restart"] },
   async ({ principal, state }, bytes) => {
-    const free = await principal.storage.freeBytes(state.folder);
-    return answer(
-      free !== undefined && bytes > free
-        ? reply.noSpace("Not enough space for that.")
-        : reply.ok("There is enough space."),
-    );
+    await principal.storage.requireRoom(state.folder, bytes);
+    return answer(reply.ok("There is enough space."));
   },
 );
 

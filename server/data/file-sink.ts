@@ -18,16 +18,17 @@ export function openSink(handle: WriteHandle, pace: DiskPace = processPace): Fil
   const { fileDescriptor } = handle;
   return fileDescriptor === undefined
     ? (chunks) => writeEach(handle, chunks)
-    : writeDescriptor(fileDescriptor, handle.startOffset, pace);
+    : writeDescriptor(fileDescriptor, handle, pace);
 }
 
 async function writeEach(handle: WriteHandle, chunks: readonly Uint8Array[]): Promise<void> {
   for (const chunk of chunks) await handle.write(chunk);
 }
 
-function writeDescriptor(descriptor: number, startOffset: number, pace: DiskPace): FileSink {
-  let position = startOffset;
+function writeDescriptor(descriptor: number, handle: WriteHandle, pace: DiskPace): FileSink {
+  let position = handle.startOffset;
   return (chunks) => {
+    handle.reserve?.(chunks.reduce((sum, { length }) => sum + length, 0));
     let rest = chunks;
     while (rest.length > 0) {
       if (!pace.isFast) return writeRest(rest);

@@ -107,7 +107,14 @@ function describeRefusal(outcome: Outcome, code: number): string | undefined {
 
 /** Why a transfer failed; undefined when it did not. */
 export function describeFailure(result: TransferResult): string | undefined {
-  return result.kind === "complete" ? undefined : transferReply(result).lines.join(" ");
+  return result.kind === "complete" ? undefined : reasonOf(result);
+}
+
+/** The rule or limit behind it, or else what the client is told. */
+function reasonOf(result: Extract<TransferResult, { readonly kind: "failed" }>): string {
+  const { failure } = result;
+  const rule = failure.kind === "storage" ? failure.reason : undefined;
+  return rule ?? transferReply(result).lines.join(" ");
 }
 
 export function movedBy(plan: TransferPlan, { bytes }: TransferResult): MovedBytes {

@@ -12,10 +12,12 @@ const STORAGE_REPLIES = {
   notEmpty: reply.fileUnavailable("The folder is not empty."),
   denied: reply.fileUnavailable("Permission denied."),
   noSpace: reply.noSpace("No space left."),
-  quotaExceeded: reply.quotaExceeded("Quota exceeded."),
+  quotaExceeded: reply.quotaExceeded("The storage that the account may use is full."),
+  tooLarge: reply.quotaExceeded("The file is larger than uploads may be."),
   invalidName: reply.nameNotAllowed("Name not allowed."),
   busy: reply.fileBusy("The file is in use."),
   offsetBeyondEnd: reply.invalidRestart("The restart offset lies beyond the end of the file."),
+  rangeMismatch: reply.invalidRestart("What was sent is not exactly the range that RANG gave."),
   unavailable: reply.localError("The storage fails; try again later."),
 } as const satisfies Record<StorageErrorKind, Reply>;
 

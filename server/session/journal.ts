@@ -138,7 +138,7 @@ export class SessionJournal {
       bytes: result.bytes,
       tookMs,
       result: failure?.kind ?? "complete",
-      reason: failure?.kind === "storage" ? failure.error : undefined,
+      reason: failure?.kind === "storage" ? (failure.reason ?? failure.error) : undefined,
     });
     if (failure?.kind === "noConnection") return;
     this.#channel("DataChannelClosed", {

@@ -78,7 +78,12 @@ export type TransferFailure =
   | { readonly kind: "connectionLost" }
   | { readonly kind: "timedOut" }
   | { readonly kind: "damaged" }
-  | { readonly kind: "storage"; readonly error: StorageErrorKind };
+  | {
+      readonly kind: "storage";
+      readonly error: StorageErrorKind;
+      /** For the log: the rule or the limit that decided. */
+      readonly reason?: string | undefined;
+    };
 
 /** A running transfer as STAT reports it. */
 export interface TransferStatus {

@@ -2,7 +2,7 @@
 import { rightsOf, type Account, type Right } from "#contract";
 import { planHome, type Home } from "../access/isolation.ts";
 import { planPathMapping } from "../access/path-mapping.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { StorageAdapter } from "../storage/storage.ts";
 import type { Presence } from "./presence.ts";
 import { SiteStorage } from "./site-storage.ts";
 import { siteOfChoice } from "./site-selection.ts";
@@ -54,6 +54,10 @@ export function createPrincipal(
     clients: site.restrictions.forClient(peerAddress, hostNames),
     subject: { name: account.name, groups: account.groups, anonymous: account.anonymous, rights },
     peerAddress,
+    limits: {
+      site: { ...site.settings.limits, name: site.name },
+      account: { ...account.limits, name: account.name },
+    },
     storageOf: (folder) => storageOf(site, folder),
   });
   return {
@@ -63,7 +67,7 @@ export function createPrincipal(
 }
 
 /** The storage of a folder that the site's settings name. */
-export function storageOf(site: SiteView, folder: string): Storage {
+export function storageOf(site: SiteView, folder: string): StorageAdapter {
   const storage = site.storages.get(folder);
   if (storage === undefined) throw new Error(`site ${site.name} has no storage for ${folder}`);
   return storage;

@@ -9,14 +9,18 @@ import type { Authorization, Principal as Subject } from "../access/authorizatio
 import { formatIpDecision, type ClientRestrictions } from "../access/ip-restrictions.ts";
 import type { MappedPath, PathMapping } from "../access/path-mapping.ts";
 import type { RequestedKind, RequestFilter } from "../access/request-filter.ts";
+import { LimitedUpload } from "./limited-upload.ts";
+import { UploadRules, type OwnedUploadLimits } from "./upload-rules.ts";
 import {
   StorageError,
   type Entry,
   type ReadHandle,
   type Storage,
+  type StorageAdapter,
   type WriteHandle,
   type WriteMode,
 } from "../storage/storage.ts";
+import { DeniedError } from "./denied-error.ts";
 
 /** What decides about one account on one site. */
 export interface SiteRules {
@@ -26,21 +30,33 @@ export interface SiteRules {
   readonly clients: ClientRestrictions;
   readonly subject: Subject;
   readonly peerAddress: string;
+  readonly limits: OwnedUploadLimits;
   /** The storage of the site's root or of a virtual directory's folder. */
-  readonly storageOf: (folder: string) => Storage;
+  readonly storageOf: (folder: string) => StorageAdapter;
 }
 
 /** A client's path that passed the rules. */
 interface Place {
   readonly mapped: MappedPath;
-  readonly storage: Storage;
+  /** Nothing leads out of it, not even a symbolic link. */
+  readonly storage: StorageAdapter;
+  readonly path: string;
 }
 
 export class SiteStorage implements Storage {
+  /** How large uploads may be, and what the quota leaves. */
+  readonly uploads: UploadRules;
   readonly #rules: SiteRules;
+  readonly #homeFolder: string;
+  /** By folder and confinement. */
+  readonly #storages = new Map<string, StorageAdapter>();
 
   constructor(rules: SiteRules) {
     this.#rules = rules;
+    const { limits, mapping } = rules;
+    const { folder, storagePath: confinement } = mapping.map("/");
+    this.uploads = new UploadRules(limits, () => this.#storageOf({ folder, confinement }));
+    this.#homeFolder = folder;
   }
 
   /** What the account may do at `path`, for the fact `perm`. */
@@ -52,17 +68,17 @@ export class SiteStorage implements Storage {
   async entry(path: string): Promise<Entry> {
     const place = this.#place(path, "unknown");
     this.#requireAny(place.mapped);
-    const entry = await place.storage.entry(place.mapped.storagePath);
+    const entry = await place.storage.entry(place.path);
     if (entry.kind === "file") this.#filter(path, "file");
     return place.mapped.isMountPoint ? { ...entry, name: nameIn(path) } : entry;
   }
 
   async *list(path: string): AsyncGenerator<readonly Entry[]> {
     const { mapping, filter } = this.#rules;
-    const { mapped, storage } = this.#place(path, "directory");
+    const { mapped, storage, path: inside } = this.#place(path, "directory");
     this.#require("list", mapped);
     const { added, covered } = mapping.overlay(path);
-    for await (const batch of storage.list(mapped.storagePath)) {
+    for await (const batch of storage.list(inside)) {
       const shown = batch.filter(({ name }) => !covered.has(name) && !filter.hides(name));
       if (shown.length > 0) yield shown;
     }
@@ -74,38 +90,41 @@ export class SiteStorage implements Storage {
   }
 
   async openRead(path: string): Promise<ReadHandle> {
-    const { mapped, storage } = this.#place(path, "file");
+    const { mapped, storage, path: inside } = this.#place(path, "file");
     this.#require("read", mapped);
-    return storage.openRead(mapped.storagePath);
+    return storage.openRead(inside);
   }
 
   async openWrite(path: string, mode: WriteMode): Promise<WriteHandle> {
-    const { mapped, storage } = this.#place(path, "file");
-    const existing =
-      mode.kind === "unique" ? undefined : await findEntry(storage, mapped.storagePath);
+    const { mapped, storage, path: inside } = this.#place(path, "file");
+    const existing = mode.kind === "unique" ? undefined : await findEntry(storage, inside);
     const needed = rightToWrite(existing, mode);
     // Who may overwrite may append as well; the rule that denies appending is named all the same.
     if (needed !== "append" || !this.#allows("overwrite", mapped)) this.#require(needed, mapped);
-    return storage.openWrite(mapped.storagePath, mode);
+    const bounds = await this.uploads.bounds(this.#isInHome(mapped));
+    const upload = await storage.openWrite(inside, mode);
+    return bounds === undefined
+      ? upload
+      : LimitedUpload.open(upload, bounds, existing?.sizeBytes ?? 0);
   }
 
   async makeDirectory(path: string): Promise<void> {
-    const { mapped, storage } = this.#place(path, "directory");
+    const { mapped, storage, path: inside } = this.#place(path, "directory");
     this.#require("makeDirectory", mapped);
-    await storage.makeDirectory(mapped.storagePath);
+    await storage.makeDirectory(inside);
   }
 
   async removeDirectory(path: string): Promise<void> {
-    const { mapped, storage } = this.#place(path, "directory");
+    const { mapped, storage, path: inside } = this.#place(path, "directory");
     this.#require("delete", mapped);
     refuseMountPoint(mapped);
-    await storage.removeDirectory(mapped.storagePath);
+    await storage.removeDirectory(inside);
   }
 
   async removeFile(path: string): Promise<void> {
-    const { mapped, storage } = this.#place(path, "file");
+    const { mapped, storage, path: inside } = this.#place(path, "file");
     this.#require("delete", mapped);
-    await storage.removeFile(mapped.storagePath);
+    await storage.removeFile(inside);
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -115,62 +134,92 @@ export class SiteStorage implements Storage {
       this.#require("rename", mapped);
       refuseMountPoint(mapped);
     }
-    if (source.mapped.folder !== target.mapped.folder) {
-      throw new StorageError("denied", { reason: "rename from one virtual directory to another" });
+    if (source.storage !== target.storage) {
+      throw new DeniedError("mountPoint", "rename from one virtual directory to another");
     }
-    const moved = await source.storage.entry(source.mapped.storagePath);
+    const moved = await source.storage.entry(source.path);
     // A name must not change into one that the filter would have refused, nor out of it.
     if (moved.kind === "file") {
       this.#filter(from, "file");
       this.#filter(to, "file");
     }
-    const replaced = await findEntry(target.storage, target.mapped.storagePath);
+    const replaced = await findEntry(target.storage, target.path);
     if (replaced !== undefined && from !== to) this.#require("overwrite", target.mapped);
-    await source.storage.rename(source.mapped.storagePath, target.mapped.storagePath);
+    await source.storage.rename(source.path, target.path);
   }
 
   async setModified(path: string, modifiedMs: number): Promise<void> {
-    const { mapped, storage } = this.#place(path, "unknown");
+    const { mapped, storage, path: inside } = this.#place(path, "unknown");
     this.#require("overwrite", mapped);
-    await storage.setModified(mapped.storagePath, modifiedMs);
+    await storage.setModified(inside, modifiedMs);
   }
 
   async setMode(path: string, mode: number): Promise<void> {
-    const { mapped, storage } = this.#place(path, "unknown");
+    const { mapped, storage, path: inside } = this.#place(path, "unknown");
     this.#require("overwrite", mapped);
-    await storage.setMode(mapped.storagePath, mode);
+    await storage.setMode(inside, mode);
   }
 
   async freeBytes(path: string): Promise<number | undefined> {
-    const { mapped, storage } = this.#place(path, "unknown");
+    const { mapped, storage, path: inside } = this.#place(path, "unknown");
     this.#requireAny(mapped);
-    return storage.freeBytes(mapped.storagePath);
+    const free = await storage.freeBytes(inside);
+    const quota = this.#isInHome(mapped) ? await this.uploads.quota() : undefined;
+    if (quota === undefined) return free;
+    return Math.min(free ?? Infinity, Math.max(0, quota.storageBytes - quota.usedBytes));
+  }
+
+  /**
+   * Refuses a size that no upload to `path` could have; what it replaces is not known yet.
+   *
+   * @throws StorageError `tooLarge`, `quotaExceeded`, `noSpace`
+   */
+  async requireRoom(path: string, bytes: number): Promise<void> {
+    this.uploads.requireFitting(bytes);
+    const { mapped, storage, path: inside } = this.#place(path, "unknown");
+    this.#requireAny(mapped);
+    const free = await storage.freeBytes(inside);
+    if (free !== undefined && bytes > free) throw new StorageError("noSpace");
+  }
+
+  /** In the home itself, not in a virtual directory that appears in it. */
+  #isInHome(mapped: MappedPath): boolean {
+    return mapped.folder === this.#homeFolder;
   }
 
   /** A virtual directory's entry; undefined when its folder is missing. */
   async #mountEntry(name: string, clientPath: string): Promise<Entry | undefined> {
-    const { mapped, storage } = this.#place(clientPath, "directory");
-    const entry = await findEntry(storage, mapped.storagePath);
+    const { storage, path } = this.#place(clientPath, "directory");
+    const entry = await findEntry(storage, path);
     return entry === undefined ? undefined : { ...entry, name };
   }
 
   #place(path: string, kind: RequestedKind): Place {
-    const { mapping, storageOf, clients, peerAddress } = this.#rules;
+    const { mapping, clients, peerAddress } = this.#rules;
     this.#filter(path, kind);
     const mapped = mapping.map(path);
     const decision = clients.decide(mapped.sitePath);
     if (!decision.allowed) {
-      throw new StorageError("denied", { reason: formatIpDecision(decision, peerAddress) });
+      throw new DeniedError("ipRestriction", formatIpDecision(decision, peerAddress));
     }
-    return { mapped, storage: storageOf(mapped.folder) };
+    const { storagePath, confinement } = mapped;
+    return { mapped, storage: this.#storageOf(mapped), path: below(confinement, storagePath) };
+  }
+
+  #storageOf({ folder, confinement }: Pick<MappedPath, "folder" | "confinement">): StorageAdapter {
+    const key = `${folder}\0${confinement}`;
+    const known = this.#storages.get(key);
+    if (known !== undefined) return known;
+    const whole = this.#rules.storageOf(folder);
+    const storage = confinement === "/" ? whole : whole.within(confinement);
+    this.#storages.set(key, storage);
+    return storage;
   }
 
   #filter(path: string, kind: RequestedKind): void {
     const refusal = this.#rules.filter.checkPath(path, kind);
     if (refusal === undefined) return;
-    // What is hidden is not there.
-    const error = refusal.kind === "hiddenSegment" ? "notFound" : "denied";
-    throw new StorageError(error, { reason: refusal.text });
+    throw new DeniedError(refusal.kind, refusal.text);
   }
 
   #allows(right: Right, { sitePath }: MappedPath): boolean {
@@ -183,7 +232,7 @@ export class SiteStorage implements Storage {
     const decision = authorization.decide(subject, right, sitePath);
     if (decision.allowed) return;
     const reason = formatDecision(decision, subject, right, sitePath);
-    throw new StorageError("denied", { reason });
+    throw new DeniedError("authorizationRule", reason);
   }
 
   /** Whoever may do nothing at a path learns nothing of what is there. */
@@ -211,10 +260,14 @@ async function findEntry(storage: Storage, path: string): Promise<Entry | undefi
 
 function refuseMountPoint(mapped: MappedPath): void {
   if (mapped.isMountPoint) {
-    throw new StorageError("denied", {
-      reason: `${mapped.sitePath} is a root or virtual directory`,
-    });
+    throw new DeniedError("mountPoint", `${mapped.sitePath} is a root or virtual directory`);
   }
+}
+
+/** `path` as seen from inside `folder`, which holds it. */
+function below(folder: string, path: string): string {
+  if (folder === "/") return path;
+  return path === folder ? "/" : path.slice(folder.length);
 }
 
 function nameIn(path: string): string {

@@ -236,7 +236,9 @@ async function open(
 }
 
 function toFailure(error: unknown): Extract<TransferResult, { kind: "failed" }>["failure"] {
-  if (error instanceof StorageError) return { kind: "storage", error: error.kind };
+  if (error instanceof StorageError) {
+    return { kind: "storage", error: error.kind, reason: error.reason };
+  }
   if (error instanceof TransferError) return { kind: error.kind };
   if (error instanceof NoConnection) return { kind: "noConnection" };
   if (error instanceof TlsHandshakeError) {

@@ -13,7 +13,7 @@ import type { RequestFilter } from "../access/request-filter.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { W3cLog } from "../logging/w3c-log.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { StorageAdapter } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { SiteMessages } from "./messages.ts";
@@ -25,7 +25,7 @@ export interface SiteView {
   /** For sessions that have logged in to the site. */
   readonly limits: SessionLimits;
   /** Storage by folder below the data folder: the site's root and its virtual directories. */
-  readonly storages: ReadonlyMap<string, Storage>;
+  readonly storages: ReadonlyMap<string, StorageAdapter>;
   readonly authorization: Authorization;
   readonly filter: RequestFilter;
   readonly restrictions: IpRestrictionPlan;

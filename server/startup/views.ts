@@ -15,7 +15,7 @@ import type { W3cLog } from "../logging/w3c-log.ts";
 import { planSessionLimits } from "../session/limits.ts";
 import { planSiteMessages } from "../session/messages.ts";
 import type { ServerView, SiteView } from "../session/view.ts";
-import type { Storage } from "../storage/storage.ts";
+import type { StorageAdapter } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
 
 /** The certificate of a site, its own or the server's, and what is negotiated with it. */
@@ -32,9 +32,9 @@ export interface SiteCertificate extends Pick<
 /** The adapters that the process has chosen. */
 export interface Adapters {
   /** @param folder absolute; created when it is missing. */
-  openStorage(folder: string): Promise<Storage>;
+  openStorage(folder: string): Promise<StorageAdapter>;
   /** Storages that are open, by absolute folder; two for one folder would not see each other's writers. */
-  readonly storages: Map<string, Promise<Storage>>;
+  readonly storages: Map<string, Promise<StorageAdapter>>;
   openAuthenticator(settings: ServerSettings): Authenticator | Promise<Authenticator>;
   openPassivePorts(settings: ServerSettings): PassivePorts;
   /** Opens the W3C extended log; its folder is absolute. Files are opened with the first line. */
@@ -123,7 +123,7 @@ async function openSite(
 }
 
 /** Opens the storage of an absolute folder once, however many sites and views use it. */
-type SharedStorages = (folder: string) => Promise<Storage>;
+type SharedStorages = (folder: string) => Promise<StorageAdapter>;
 
 function shareStorages(adapters: Adapters): SharedStorages {
   return (folder) => {

@@ -115,6 +115,11 @@ export function bindDiskCalls(pace: DiskPace) {
       (from: string, to: string) => fs.renameSync(from, to),
       (from, to) => promises.rename(from, to),
     ),
+    link: paced(
+      pace,
+      (from: string, to: string) => fs.linkSync(from, to),
+      (from, to) => promises.link(from, to),
+    ),
     unlink: paced(
       pace,
       (path: string) => fs.unlinkSync(path),

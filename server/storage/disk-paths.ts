@@ -1,5 +1,7 @@
 /**
- * From virtual paths to places on the disk that never lie outside the root.
+ * From virtual paths to places on the disk that never lie outside a fence: the root of the storage,
+ * or the home of an account that is confined to it. What counts is where a place really is when it
+ * is used, so a link that leads out, or that was moved until it does, is of no use to anybody.
  *
  * A path that is checked and then used can change in between: clients cannot make symbolic links,
  * but they can rename one that is there into the place of a folder. So the folder of a place is
@@ -24,49 +26,77 @@ export interface DiskPlace extends Disposable {
   readonly realPath: string;
 }
 
+/** The folder that paths begin at and that no operation leaves. */
+export interface Fence {
+  /** Absolute, with links resolved. */
+  readonly root: string;
+  /**
+   * Whether no client can reach what is above the root. A home can be renamed, and a link take its
+   * place, by somebody who sees more of the site: such a root is held and checked each time.
+   */
+  readonly isFixed: boolean;
+}
+
 const DESCRIPTORS = "/proc/self/fd";
 const hasDescriptorPaths = process.platform === "linux" && existsSync(DESCRIPTORS);
 
 /**
- * Finds the place of `virtualPath` below `root`. Symbolic links on the way are followed as long as
- * they stay inside; the last name is not followed here.
+ * Finds the place of `virtualPath` inside the fence. Symbolic links on the way are followed as long
+ * as they stay inside; the last name is not followed here.
  *
- * @param root absolute, with links resolved.
- * @throws StorageError `invalidName`, `denied` for a way out of the root, `notFound`.
+ * @throws StorageError `invalidName`, `denied` for a way out, `notFound`.
  */
 export async function locate(
   calls: DiskCalls,
-  root: string,
+  fence: Fence,
   virtualPath: string,
 ): Promise<DiskPlace> {
   const names = namesOf(virtualPath);
-  const name = names.pop();
-  if (name === undefined) return fixedPlace(root, "");
-  // The root stays where it is: no client can reach what is above it.
-  if (names.length === 0) return fixedPlace(root, name);
-  return placeIn(await holdFolder(calls, root, join(root, names.join(sep))), name);
+  return placeBelow(calls, fence, names, names.pop() ?? "");
 }
 
 /** Finds the folder at `virtualPath` itself, links followed: a place in it with the name "". */
 export async function locateFolder(
   calls: DiskCalls,
-  root: string,
+  fence: Fence,
   virtualPath: string,
 ): Promise<DiskPlace> {
-  const names = namesOf(virtualPath);
-  if (names.length === 0) return fixedPlace(root, "");
-  return placeIn(await holdFolder(calls, root, join(root, names.join(sep))), "");
+  return placeBelow(calls, fence, namesOf(virtualPath), "");
 }
 
 /** Where the symbolic link at `place` leads to. @throws StorageError as `locate` does. */
 export async function locateTarget(
   calls: DiskCalls,
-  root: string,
+  fence: Fence,
   place: DiskPlace,
 ): Promise<DiskPlace> {
   const real = await calls.realpath(place.path);
-  requireInside(root, real);
-  return locate(calls, root, real.slice(root.length).replaceAll(sep, "/"));
+  requireInside(fence, real);
+  return locate(calls, fence, pathInside(fence, real));
+}
+
+/** The virtual path of what lies at `real` inside the fence. */
+export function pathInside({ root }: Fence, real: string): string {
+  return real.slice(root.length).replaceAll(sep, "/");
+}
+
+/** The fence around a folder that is itself inside another one. @throws StorageError */
+export async function fenceIn(calls: DiskCalls, outer: Fence, virtualPath: string): Promise<Fence> {
+  const names = namesOf(virtualPath);
+  if (names.length === 0) return outer;
+  const root = await calls.realpath(join(outer.root, names.join(sep)));
+  requireInside(outer, root);
+  return { root, isFixed: false };
+}
+
+async function placeBelow(
+  calls: DiskCalls,
+  fence: Fence,
+  folders: readonly string[],
+  name: string,
+): Promise<DiskPlace> {
+  if (folders.length === 0 && fence.isFixed) return fixedPlace(fence.root, name);
+  return placeIn(await holdFolder(calls, fence, folders.join(sep)), name);
 }
 
 /** Names that can exist: `locate` lets no other one reach the disk, and listings show no other. */
@@ -96,17 +126,18 @@ interface HeldFolder extends Disposable {
   readonly realPath: string;
 }
 
-async function holdFolder(calls: DiskCalls, root: string, path: string): Promise<HeldFolder> {
+async function holdFolder(calls: DiskCalls, fence: Fence, inside: string): Promise<HeldFolder> {
+  const path = inside === "" ? fence.root : join(fence.root, inside);
   if (!hasDescriptorPaths) {
     const realPath = await calls.realpath(path);
-    requireInside(root, realPath);
+    requireInside(fence, realPath);
     return { path: realPath, realPath, [Symbol.dispose]: () => undefined };
   }
   const descriptor = await calls.openFolder(path);
   const held = `${DESCRIPTORS}/${String(descriptor)}`;
   try {
     const realPath = readlinkSync(held);
-    requireInside(root, realPath);
+    requireInside(fence, realPath);
     return { path: held, realPath, [Symbol.dispose]: () => closeSync(descriptor) };
   } catch (error) {
     closeSync(descriptor);
@@ -133,7 +164,9 @@ function fixedPlace(root: string, name: string): DiskPlace {
   return { folder: root, name, path, realPath: path, [Symbol.dispose]: () => undefined };
 }
 
-function requireInside(root: string, real: string): void {
+function requireInside({ root }: Fence, real: string): void {
   const below = root.endsWith(sep) ? root : root + sep;
-  if (real !== root && !real.startsWith(below)) throw new StorageError("denied");
+  if (real !== root && !real.startsWith(below)) {
+    throw new StorageError("denied", { reason: "a symbolic link leads out of what is served" });
+  }
 }

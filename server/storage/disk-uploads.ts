@@ -1,34 +1,20 @@
 /** Uploads to the local disk: atomic where they replace, in place where they append or resume. */
-import { constants } from "node:fs";
+import fs, { constants } from "node:fs";
 import { dirname } from "node:path";
+import { DiskUpload, type UploadEnd } from "./disk-upload.ts";
 import type { DiskCalls } from "./disk-calls.ts";
-import { codeOf, mapped, storing } from "./errors.ts";
+import { codeOf, storing } from "./errors.ts";
 import { join, type DiskPlace } from "./disk-paths.ts";
-import { offerDescriptor } from "./local-devices.ts";
-import { makePartialName } from "./partial-names.ts";
+import { openPartial, renameCounted, syncFolder, takeName, takeNameNow } from "./disk-partials.ts";
+import { DISK_USAGES } from "./disk-usage.ts";
 import { StorageError, type WriteHandle, type WriteMode } from "./storage.ts";
+import type { WriterLocks } from "./writer-locks.ts";
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK, O_NOFOLLOW, O_RDONLY, O_DIRECTORY, W_OK } =
-  constants;
+const { O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK, O_NOFOLLOW, W_OK } = constants;
 
 const NEW_FILE_MODE = 0o644;
 /** Names that STOU tries: `name`, `name.1`, … */
 const MOST_UNIQUE_NAMES = 1000;
-
-/**
- * Files that are being written, by real path. One writer at a time: two uploads of one name would
- * otherwise be mixed, or the slower one would win.
- */
-export class Writers {
-  readonly #paths = new Set<string>();
-
-  /** @throws StorageError `busy` when somebody else writes the file. */
-  claim(path: string): Disposable {
-    if (this.#paths.has(path)) throw new StorageError("busy");
-    this.#paths.add(path);
-    return { [Symbol.dispose]: () => void this.#paths.delete(path) };
-  }
-}
 
 /**
  * Opens an upload to `place`; the last name has been resolved if it was a link. The place passes to
@@ -36,19 +22,19 @@ export class Writers {
  */
 export async function openUpload(
   calls: DiskCalls,
-  writers: Writers,
+  locks: WriterLocks,
   place: DiskPlace,
   mode: WriteMode,
 ): Promise<WriteHandle> {
   switch (mode.kind) {
     case "replace":
-      return openReplacing(calls, writers, place);
+      return openReplacing(calls, locks, place);
     case "append":
-      return openInPlace(calls, writers, place, undefined);
+      return openInPlace(calls, locks, place, undefined, true);
     case "resume":
-      return openInPlace(calls, writers, place, mode.offset);
+      return openInPlace(calls, locks, place, mode.offset, mode.keepsRest ?? false);
     case "unique":
-      return openUnique(calls, writers, place);
+      return openUnique(calls, locks, place);
   }
 }
 
@@ -59,33 +45,29 @@ export async function openUpload(
  */
 async function openReplacing(
   calls: DiskCalls,
-  writers: Writers,
+  locks: WriterLocks,
   place: DiskPlace,
   undo?: () => Promise<void>,
 ): Promise<WriteHandle> {
-  const fileMode = await modeOfReplaced(calls, place.path);
+  const existing = await statsOfReplaced(calls, place.path);
   using claim = new DisposableStack();
-  claim.use(writers.claim(place.realPath));
-  const partial = join(place.folder, makePartialName());
-  const descriptor = await storing(
-    calls.open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, fileMode),
-  );
-  const { dev, mode } = await calls.fstat(descriptor);
-  // The process' umask may have taken bits that the replaced file has.
-  if ((mode & 0o777) !== fileMode) await storing(calls.chmod(partial, fileMode));
+  claim.use(locks.claim(place.realPath));
+  const partial = await openPartial(calls, place, existing?.mode ?? NEW_FILE_MODE);
   claim.use(place);
   const owned = claim.move();
   return new DiskUpload(
     calls,
-    { name: place.name, descriptor, device: dev, startOffset: 0 },
+    { ...partial, name: place.name, startOffset: 0, endBefore: 0 },
     {
+      begin: () => Promise.resolve(),
+      beginNow: () => undefined,
       commit: async () => {
-        await calls.rename(partial, place.path);
+        await renameCounted(calls, partial, place);
         await syncFolder(calls, place.folder);
         return place.name;
       },
       abandon: async () => {
-        await calls.unlink(partial);
+        await calls.unlink(partial.path);
         await undo?.();
       },
       release: () => owned.dispose(),
@@ -96,7 +78,7 @@ async function openReplacing(
 /** Reserves a free name with an empty file, then replaces that. */
 async function openUnique(
   calls: DiskCalls,
-  writers: Writers,
+  locks: WriterLocks,
   place: DiskPlace,
 ): Promise<WriteHandle> {
   for (let number = 0; number < MOST_UNIQUE_NAMES; number++) {
@@ -112,7 +94,7 @@ async function openUnique(
     await calls.close(reserved);
     const named = { ...place, name, path, realPath: join(dirname(place.realPath), name) };
     try {
-      return await openReplacing(calls, writers, named, () => calls.unlink(path));
+      return await openReplacing(calls, locks, named, () => calls.unlink(path));
     } catch (error) {
       await calls.unlink(path);
       throw error;
@@ -121,19 +103,26 @@ async function openUnique(
   throw new StorageError("exists");
 }
 
-/** Writes into the file itself: what is there already is what the client wants to go on from. */
+/**
+ * Writes into the file itself: what is there already is what the client wants to go on from. It
+ * changes with the first byte and not before: a data connection that never opens, or brings
+ * nothing, leaves it as it is.
+ */
 async function openInPlace(
   calls: DiskCalls,
-  writers: Writers,
+  locks: WriterLocks,
   place: DiskPlace,
   offset: number | undefined,
+  keepsRest: boolean,
 ): Promise<WriteHandle> {
   using claim = new DisposableStack();
-  claim.use(writers.claim(place.realPath));
-  await modeOfReplaced(calls, place.path);
+  claim.use(locks.claim(place.realPath));
+  const existing = await statsOfReplaced(calls, place.path);
   // Only an append may begin a file: there is nothing to resume in one that does not exist.
-  const flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | (offset ? 0 : O_CREAT);
-  const descriptor = await storing(calls.open(place.path, flags, NEW_FILE_MODE));
+  if (existing === undefined && !offset) return await openBeginning(calls, place, claim);
+  const descriptor = await storing(
+    calls.open(place.path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, NEW_FILE_MODE),
+  );
   try {
     const stats = await calls.fstat(descriptor);
     // It may have been replaced since it was looked at.
@@ -141,16 +130,26 @@ async function openInPlace(
     const { size, dev } = stats;
     if (offset !== undefined && offset > size) throw new StorageError("offsetBeyondEnd");
     // What lies behind the restart offset belongs to the attempt that is repeated.
-    if (offset !== undefined && offset < size) await calls.truncate(descriptor, offset);
+    const shortens = !keepsRest && offset !== undefined && offset < size;
     claim.use(place);
     const owned = claim.move();
     return new DiskUpload(
       calls,
-      { name: place.name, descriptor, device: dev, startOffset: offset ?? size },
       {
-        commit: async () => place.name,
-        abandon: async () => undefined,
-        release: () => owned.dispose(),
+        name: place.name,
+        descriptor,
+        device: dev,
+        startOffset: offset ?? size,
+        endBefore: shortens ? offset : size,
+      },
+      {
+        begin: () => (shortens ? calls.truncate(descriptor, offset) : Promise.resolve()),
+        beginNow: () => {
+          if (shortens) fs.ftruncateSync(descriptor, offset);
+        },
+        commit: () => Promise.resolve(place.name),
+        abandon: () => Promise.resolve(),
+        ...countedInPlace(calls, place, descriptor, size, () => owned.dispose()),
       },
     );
   } catch (error) {
@@ -159,113 +158,71 @@ async function openInPlace(
   }
 }
 
+/** An append that begins a file: it takes its name with the first byte. */
+async function openBeginning(
+  calls: DiskCalls,
+  place: DiskPlace,
+  claim: DisposableStack,
+): Promise<WriteHandle> {
+  const partial = await openPartial(calls, place, NEW_FILE_MODE);
+  claim.use(place);
+  const owned = claim.move();
+  return new DiskUpload(
+    calls,
+    { ...partial, name: place.name, startOffset: 0, endBefore: 0 },
+    {
+      begin: () => takeName(calls, partial.path, place.path),
+      beginNow: () => takeNameNow(partial.path, place.path),
+      commit: async (hasBegun) => {
+        if (!hasBegun) await takeName(calls, partial.path, place.path);
+        await syncFolder(calls, place.folder);
+        return place.name;
+      },
+      abandon: async (hasBegun) => {
+        if (!hasBegun) await calls.unlink(partial.path);
+      },
+      ...countedInPlace(calls, place, partial.descriptor, 0, () => owned.dispose()),
+    },
+  );
+}
+
+/** Tells, when the upload is over, what it changed in size. */
+function countedInPlace(
+  calls: DiskCalls,
+  place: DiskPlace,
+  descriptor: number,
+  sizeBefore: number,
+  release: () => void,
+): Pick<UploadEnd, "closing" | "release"> {
+  return {
+    closing: async () => {
+      if (!DISK_USAGES.counts(place.realPath)) return;
+      const { size } = await calls.fstat(descriptor);
+      DISK_USAGES.changed(place.realPath, size - sizeBefore);
+    },
+    release,
+  };
+}
+
 /**
- * The permission bits that a replacing upload keeps.
+ * What the upload replaces; undefined when there is nothing. Of its mode, the permission bits.
  *
  * @throws StorageError when the place is taken by something that is not a regular file.
  */
-async function modeOfReplaced(calls: DiskCalls, path: string): Promise<number> {
+async function statsOfReplaced(
+  calls: DiskCalls,
+  path: string,
+): Promise<{ readonly mode: number } | undefined> {
   let stats;
   try {
     stats = await calls.lstat(path);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return NEW_FILE_MODE;
+    if (codeOf(error) === "ENOENT") return undefined;
     return storing(Promise.reject(error));
   }
   if (stats.isDirectory()) throw new StorageError("isADirectory");
   if (!stats.isFile()) throw new StorageError("notARegularFile");
   // The folder's rights would let a file be replaced that its own rights protect.
   await storing(calls.access(path, W_OK));
-  return stats.mode & 0o777;
-}
-
-/** The new name survives a power failure only when the folder is on the disk as well. */
-async function syncFolder(calls: DiskCalls, folder: string): Promise<void> {
-  let descriptor: number;
-  try {
-    descriptor = await calls.open(folder, O_RDONLY | O_DIRECTORY, 0);
-  } catch (error) {
-    // A folder that may be written but not read cannot be synchronised; the file was.
-    if (codeOf(error) === "EACCES") return;
-    throw error;
-  }
-  try {
-    await calls.sync(descriptor);
-  } finally {
-    await calls.close(descriptor);
-  }
-}
-
-interface UploadEnd {
-  /** Makes the bytes, already on the disk, visible; the final name. */
-  commit(): Promise<string>;
-  abandon(): Promise<void>;
-  release(): void;
-}
-
-interface UploadFile {
-  readonly name: string;
-  readonly descriptor: number;
-  readonly device: number;
-  readonly startOffset: number;
-}
-
-class DiskUpload implements WriteHandle {
-  readonly name: string;
-  readonly fileDescriptor: number | undefined;
-  readonly startOffset: number;
-  readonly #descriptor: number;
-  readonly #calls: DiskCalls;
-  readonly #end: UploadEnd;
-  #position: number;
-  #state: "open" | "committed" | "closed" = "open";
-
-  constructor(
-    calls: DiskCalls,
-    { name, descriptor, device, startOffset }: UploadFile,
-    end: UploadEnd,
-  ) {
-    this.name = name;
-    this.#calls = calls;
-    this.#descriptor = descriptor;
-    this.fileDescriptor = offerDescriptor(descriptor, device);
-    this.startOffset = startOffset;
-    this.#position = startOffset;
-    this.#end = end;
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    await mapped(async () => {
-      for (let written = 0; written < chunk.length;) {
-        const rest = written === 0 ? chunk : chunk.subarray(written);
-        const bytes = await this.#calls.write(this.#descriptor, rest, this.#position);
-        written += bytes;
-        this.#position += bytes;
-      }
-    });
-  }
-
-  async commit(): Promise<string> {
-    return mapped(async () => {
-      await this.#calls.syncContent(this.#descriptor);
-      const name = await this.#end.commit();
-      this.#state = "committed";
-      return name;
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#state === "closed") return;
-    const committed = this.#state === "committed";
-    this.#state = "closed";
-    try {
-      await this.#calls.close(this.#descriptor);
-      if (!committed) await storing(this.#end.abandon());
-    } catch (error) {
-      // What is to be cleared away may be gone, or something else by now: then nothing is left to do.
-      if (!(error instanceof StorageError)) throw error;
-    } finally {
-      this.#end.release();
-    }
-  }
+  return { mode: stats.mode & 0o777 };
 }

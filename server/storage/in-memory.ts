@@ -3,7 +3,8 @@ import {
   StorageError,
   type Entry,
   type ReadHandle,
-  type Storage,
+  type StorageAdapter,
+  type StorageUsage,
   type WriteHandle,
   type WriteMode,
 } from "./storage.ts";
@@ -28,10 +29,46 @@ type Node = Folder | File;
 
 const BATCH = 256;
 
-export class InMemoryStorage implements Storage {
+/** What all views of a storage share. */
+class Tree {
   #created = 0;
-  readonly #root: Folder = this.#folder();
-  readonly #writing = new Set<string>();
+  readonly root: Folder = { kind: "directory", ...this.facts(0o755), children: new Map() };
+  readonly writing = new Set<string>();
+  /** Of uploads under way, as their quotas count them. */
+  reserved = 0;
+
+  facts(mode: number): { unique: string; modifiedMs: number; mode: number } {
+    return { unique: String(this.#created++), modifiedMs: Date.now(), mode };
+  }
+}
+
+export class InMemoryStorage implements StorageAdapter {
+  readonly #tree: Tree;
+  /** Names of the folder that this view shows as `/`. */
+  readonly #folders: readonly string[];
+
+  constructor(tree: Tree = new Tree(), folders: readonly string[] = []) {
+    this.#tree = tree;
+    this.#folders = folders;
+  }
+
+  within(path: string): InMemoryStorage {
+    return new InMemoryStorage(this.#tree, [...this.#folders, ...namesOf(path)]);
+  }
+
+  async usage(): Promise<StorageUsage> {
+    const tree = this.#tree;
+    const count = (): number => bytesBelow(this.#node("/"));
+    return {
+      ready: () => Promise.resolve(),
+      get usedBytes() {
+        return count() + tree.reserved;
+      },
+      reserve: (bytes) => {
+        tree.reserved += bytes;
+      },
+    };
+  }
 
   async entry(path: string): Promise<Entry> {
     return entryOf(namesOf(path).at(-1) ?? "", this.#node(path));
@@ -70,12 +107,18 @@ export class InMemoryStorage implements Storage {
       mode.kind === "append" ? before.length : mode.kind === "resume" ? mode.offset : 0;
     if (startOffset > before.length) throw new StorageError("offsetBeyondEnd");
     const key = `${folder.unique}/${name}`;
-    if (this.#writing.has(key)) throw new StorageError("busy");
-    this.#writing.add(key);
+    const { writing } = this.#tree;
+    if (writing.has(key)) throw new StorageError("busy");
+    writing.add(key);
     const inPlace = mode.kind === "append" || mode.kind === "resume";
-    const chunks = [before.slice(0, startOffset)];
+    let chunks = [before.slice(0, startOffset)];
+    const keepsRest = mode.kind === "resume" && mode.keepsRest === true;
     const store = (): void => {
-      const file = { ...(existing ?? this.#file()), content: Buffer.concat(chunks) };
+      const written = Buffer.concat(chunks);
+      const content = keepsRest
+        ? Buffer.concat([written, before.subarray(written.length)])
+        : written;
+      const file = { ...(existing ?? this.#file()), content };
       folder.children.set(name, { ...file, modifiedMs: Date.now() });
     };
     return {
@@ -83,15 +126,22 @@ export class InMemoryStorage implements Storage {
       fileDescriptor: undefined,
       startOffset,
       async write(chunk) {
+        if (chunk.length === 0) return;
         chunks.push(chunk.slice());
         // What an appended or resumed upload has written stays even when it breaks off.
         if (inPlace) store();
       },
-      async commit() {
+      async rollBack() {
+        if (!inPlace || chunks.length === 1) return;
+        chunks = chunks.slice(0, 1);
         store();
+      },
+      async commit() {
+        // An appending or resuming upload that brought nothing changes nothing.
+        if (!inPlace || existing === undefined || chunks.length > 1) store();
         return name;
       },
-      [Symbol.asyncDispose]: async () => void this.#writing.delete(key),
+      [Symbol.asyncDispose]: async () => void writing.delete(key),
     };
   }
 
@@ -99,7 +149,11 @@ export class InMemoryStorage implements Storage {
     if (namesOf(path).length === 0) throw new StorageError("exists");
     const { folder, name } = this.#place(path);
     if (folder.children.has(name)) throw new StorageError("exists");
-    folder.children.set(name, this.#folder());
+    folder.children.set(name, {
+      kind: "directory",
+      ...this.#tree.facts(0o755),
+      children: new Map(),
+    });
   }
 
   async removeDirectory(path: string): Promise<void> {
@@ -144,20 +198,12 @@ export class InMemoryStorage implements Storage {
   }
 
   #file(): File {
-    return { kind: "file", ...this.#facts(0o644), content: new Uint8Array() };
-  }
-
-  #folder(): Folder {
-    return { kind: "directory", ...this.#facts(0o755), children: new Map() };
-  }
-
-  #facts(mode: number): { unique: string; modifiedMs: number; mode: number } {
-    return { unique: String(this.#created++), modifiedMs: Date.now(), mode };
+    return { kind: "file", ...this.#tree.facts(0o644), content: new Uint8Array() };
   }
 
   #node(path: string): Node {
-    let node: Node = this.#root;
-    for (const name of namesOf(path)) {
+    let node: Node = this.#tree.root;
+    for (const name of [...this.#folders, ...namesOf(path)]) {
       const child: Node | undefined = folderOrThrow(node).children.get(name);
       if (child === undefined) throw new StorageError("notFound");
       node = child;
@@ -186,6 +232,11 @@ function entryOf(name: string, node: Node): Entry {
   const { kind, modifiedMs, mode, unique } = node;
   const sizeBytes = node.kind === "file" ? node.content.length : 0;
   return { name, kind, sizeBytes, modifiedMs, mode, unique };
+}
+
+function bytesBelow(node: Node): number {
+  if (node.kind === "file") return node.content.length;
+  return node.children.values().reduce((sum, child) => sum + bytesBelow(child), 0);
 }
 
 function folderOrThrow(node: Node): Folder {

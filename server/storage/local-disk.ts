@@ -1,27 +1,60 @@
 /** Storage on the local disk, below one root that it never leaves. */
-import { constants, promises } from "node:fs";
-import type { Stats } from "node:fs";
-import { sep } from "node:path";
+import { promises, type Stats } from "node:fs";
 import { DiskPace } from "../data/disk-pace.ts";
+import { prefixPath } from "../protocol/paths.ts";
 import { bindDiskCalls, type DiskCalls } from "./disk-calls.ts";
 import { codeOf, mapped, storing } from "./errors.ts";
+import { openFile } from "./disk-file.ts";
 import { entryOf, listFolder, removeAbandoned } from "./disk-listing.ts";
-import { locate, locateFolder, locateTarget, type DiskPlace } from "./disk-paths.ts";
-import { openUpload, Writers } from "./disk-uploads.ts";
-import { offerDescriptor } from "./local-devices.ts";
+import {
+  fenceIn,
+  locate,
+  locateFolder,
+  locateTarget,
+  pathInside,
+  type DiskPlace,
+  type Fence,
+} from "./disk-paths.ts";
+import { openUpload } from "./disk-uploads.ts";
+import { DISK_USAGES } from "./disk-usage.ts";
 import { isPartialName } from "./partial-names.ts";
 import {
   StorageError,
   type Entry,
   type ReadHandle,
-  type Storage,
+  type StorageAdapter,
+  type StorageUsage,
   type WriteHandle,
   type WriteMode,
 } from "./storage.ts";
+import { openMachineLocks, PROCESS_LOCKS, type WriterLocks } from "./writer-locks.ts";
 
-/** Opening a FIFO or a device must neither wait nor do anything. */
-const READ_FLAGS =
-  constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY | constants.O_NOFOLLOW;
+/** What all views of a storage share. */
+interface OpenedDisk {
+  readonly root: Fence;
+  readonly pace: DiskPace;
+  readonly calls: DiskCalls;
+  readonly locks: WriterLocks;
+  readonly shared: boolean;
+}
+
+export interface LocalDiskOptions {
+  /**
+   * Whether other processes of the server may work on the same files: workers, or the server that
+   * this one takes over from. Writers are then told apart across the machine.
+   */
+  readonly sharedByProcesses?: boolean;
+}
+
+/** A folder of another view. */
+interface Home {
+  readonly outer: LocalDisk;
+  readonly path: string;
+}
+
+/** Faults of a folder that leave its files out of the count. */
+const UNCOUNTED: ReadonlySet<string> = new Set(["notFound", "notADirectory", "denied"]);
+const NOT_FOLLOWED = (): Promise<undefined> => Promise.resolve(undefined);
 
 /**
  * Files below a folder of this machine.
@@ -29,22 +62,46 @@ const READ_FLAGS =
  * An upload that replaces goes to a hidden file in the same folder and takes the name when it is
  * complete and on the disk; until then, and if it never is, the old file stays. What a process left
  * behind when it died is removed when its folder is next listed or removed. A file has one writer
- * at a time within this process; of several processes the last to complete wins, whole.
+ * at a time.
  */
-export class LocalDisk implements Storage {
-  readonly #root: string;
-  readonly #pace = new DiskPace();
-  readonly #calls: DiskCalls = bindDiskCalls(this.#pace);
-  readonly #writers = new Writers();
+export class LocalDisk implements StorageAdapter {
+  readonly #opened: OpenedDisk;
+  readonly #calls: DiskCalls;
+  /** The folder that this view shows as `/`; undefined when that is the root. */
+  readonly #home: Home | undefined;
+  #found: Fence | undefined;
 
-  private constructor(root: string) {
-    this.#root = root;
+  private constructor(opened: OpenedDisk, home?: Home) {
+    this.#opened = opened;
+    this.#calls = opened.calls;
+    this.#home = home;
   }
 
-  /** Opens the storage at `folder`, absolute; it is created when it is missing. */
-  static async open(folder: string): Promise<LocalDisk> {
+  /**
+   * Opens the storage at `folder`, absolute; it is created when it is missing.
+   *
+   * @throws an error of the file system, or of `openMachineLocks`
+   */
+  static async open(folder: string, options: LocalDiskOptions = {}): Promise<LocalDisk> {
     await promises.mkdir(folder, { recursive: true });
-    return new LocalDisk(await promises.realpath(folder));
+    const pace = new DiskPace();
+    const shared = options.sharedByProcesses === true;
+    return new LocalDisk({
+      root: { root: await promises.realpath(folder), isFixed: true },
+      pace,
+      calls: bindDiskCalls(pace),
+      locks: shared ? openMachineLocks() : PROCESS_LOCKS,
+      shared,
+    });
+  }
+
+  within(path: string): LocalDisk {
+    return path === "/" ? this : new LocalDisk(this.#opened, { outer: this, path });
+  }
+
+  async usage(): Promise<StorageUsage> {
+    const { root } = await mapped(() => this.#fence());
+    return DISK_USAGES.of(root, () => this.#measure(), this.#opened.shared);
   }
 
   async entry(path: string): Promise<Entry> {
@@ -52,30 +109,21 @@ export class LocalDisk implements Storage {
       using place = await this.#locate(path);
       const stats = await this.#calls.lstat(place.path);
       if (!stats.isSymbolicLink()) return entryOf(place.name, stats);
-      using target = await locateTarget(this.#calls, this.#root, place);
+      using target = await locateTarget(this.#calls, await this.#fence(), place);
       return entryOf(place.name, await this.#calls.lstat(target.path));
     });
   }
 
   async *list(path: string): AsyncGenerator<readonly Entry[]> {
-    using place = await storing(locateFolder(this.#calls, this.#root, path));
-    yield* listFolder(this.#pace, place, (link) => this.#follow(link));
+    const fence = await storing(this.#fence());
+    using place = await storing(locateFolder(this.#calls, fence, path));
+    yield* listFolder(this.#opened.pace, place, (link) => this.#follow(fence, link));
   }
 
   async openRead(path: string): Promise<ReadHandle> {
     return mapped(async () => {
       using place = await this.#locateFile(path);
-      // Asked first: opening a device could already have an effect.
-      requireFile(await this.#calls.lstat(place.path));
-      const descriptor = await this.#calls.open(place.path, READ_FLAGS, 0);
-      try {
-        const stats = await this.#calls.fstat(descriptor);
-        requireFile(stats);
-        return new DiskFile(this.#calls, descriptor, stats);
-      } catch (error) {
-        await this.#calls.close(descriptor);
-        throw error;
-      }
+      return await openFile(this.#calls, place.path);
     });
   }
 
@@ -85,7 +133,7 @@ export class LocalDisk implements Storage {
       const place = await (mode.kind === "unique" ? this.#locate(path) : this.#locateFile(path));
       try {
         if (place.name === "") throw new StorageError("isADirectory");
-        return await openUpload(this.#calls, this.#writers, place, mode);
+        return await openUpload(this.#calls, this.#opened.locks, place, mode);
       } catch (error) {
         place[Symbol.dispose]();
         throw error;
@@ -120,7 +168,9 @@ export class LocalDisk implements Storage {
       using place = await this.#locate(path);
       const stats = await this.#calls.lstat(place.path);
       if (stats.isDirectory()) throw new StorageError("isADirectory");
+      using _claim = this.#opened.locks.claim(place.realPath);
       await this.#calls.unlink(place.path);
+      if (stats.isFile()) DISK_USAGES.changed(place.realPath, -stats.size);
     });
   }
 
@@ -129,13 +179,19 @@ export class LocalDisk implements Storage {
       using source = await this.#locate(from);
       using target = await this.#locate(to);
       if (source.name === "" || target.name === "") throw new StorageError("denied");
-      await this.#calls.lstat(source.path);
+      const moved = await this.#calls.lstat(source.path);
       const existing = await this.#statsOf(target.path);
       if (existing?.isDirectory() === true) throw new StorageError("exists");
-      using _source = this.#writers.claim(source.realPath);
+      const { locks } = this.#opened;
+      using _source = locks.claim(source.realPath);
       using _target =
-        source.realPath === target.realPath ? undefined : this.#writers.claim(target.realPath);
+        source.realPath === target.realPath ? undefined : locks.claim(target.realPath);
       await this.#calls.rename(source.path, target.path);
+      if (source.realPath === target.realPath) return;
+      if (existing?.isFile() === true) DISK_USAGES.changed(target.realPath, -existing.size);
+      if (moved.isSymbolicLink()) return;
+      const bytes = moved.isFile() ? moved.size : undefined;
+      DISK_USAGES.moved(source.realPath, target.realPath, bytes);
     });
   }
 
@@ -163,8 +219,37 @@ export class LocalDisk implements Storage {
     });
   }
 
-  #locate(path: string): Promise<DiskPlace> {
-    return locate(this.#calls, this.#root, path);
+  async #locate(path: string): Promise<DiskPlace> {
+    return locate(this.#calls, await this.#fence(), path);
+  }
+
+  /** Where this view really begins; not known before the folder exists. */
+  async #fence(): Promise<Fence> {
+    if (this.#home === undefined) return this.#opened.root;
+    const { outer, path } = this.#home;
+    this.#found ??= await fenceIn(this.#calls, await outer.#fence(), path);
+    return this.#found;
+  }
+
+  /** Bytes of all files, links not followed; 0 when the folder does not exist. */
+  async #measure(): Promise<number> {
+    const waiting = ["/"];
+    let bytes = 0;
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      try {
+        using place = await storing(locateFolder(this.#calls, await this.#fence(), path));
+        for await (const batch of listFolder(this.#opened.pace, place, NOT_FOLLOWED)) {
+          for (const { kind, name, sizeBytes } of batch) {
+            if (kind === "file") bytes += sizeBytes;
+            else if (kind === "directory") waiting.push(prefixPath(path, `/${name}`));
+          }
+        }
+      } catch (error) {
+        // Removed meanwhile, or not for the server to read: nothing that it could count.
+        if (!(error instanceof StorageError) || !UNCOUNTED.has(error.kind)) throw error;
+      }
+    }
+    return bytes;
   }
 
   /** The place at `path`, or what a link there leads to. */
@@ -173,7 +258,7 @@ export class LocalDisk implements Storage {
     try {
       const stats = await this.#statsOf(place.path);
       if (stats?.isSymbolicLink() !== true) return place;
-      const target = await locateTarget(this.#calls, this.#root, place);
+      const target = await locateTarget(this.#calls, await this.#fence(), place);
       place[Symbol.dispose]();
       return target;
     } catch (error) {
@@ -183,9 +268,9 @@ export class LocalDisk implements Storage {
   }
 
   /** What a link in a listing leads to; undefined when that is nothing, or outside the root. */
-  async #follow(realPath: string): Promise<Stats | undefined> {
+  async #follow(fence: Fence, realPath: string): Promise<Stats | undefined> {
     try {
-      const virtualPath = realPath.slice(this.#root.length).replaceAll(sep, "/");
+      const virtualPath = pathInside(fence, realPath);
       return await storing(
         (async () => {
           using place = await this.#locateFile(virtualPath);
@@ -209,40 +294,10 @@ export class LocalDisk implements Storage {
 
   /** Removes abandoned uploads from a folder; true when nothing else was in it. */
   async #removeLeftovers(path: string): Promise<boolean> {
-    using place = await locateFolder(this.#calls, this.#root, path);
+    using place = await locateFolder(this.#calls, await this.#fence(), path);
     for (const name of await promises.readdir(place.path)) {
       if (!isPartialName(name) || !(await removeAbandoned(place, name))) return false;
     }
     return true;
-  }
-}
-
-function requireFile(stats: Stats): void {
-  if (stats.isDirectory()) throw new StorageError("isADirectory");
-  if (!stats.isFile()) throw new StorageError("notARegularFile");
-}
-
-class DiskFile implements ReadHandle {
-  readonly fileDescriptor: number | undefined;
-  readonly sizeBytes: number;
-  readonly #descriptor: number;
-  readonly #calls: DiskCalls;
-  #closed = false;
-
-  constructor(calls: DiskCalls, descriptor: number, { size, dev }: Stats) {
-    this.#calls = calls;
-    this.#descriptor = descriptor;
-    this.fileDescriptor = offerDescriptor(descriptor, dev);
-    this.sizeBytes = size;
-  }
-
-  async read(buffer: Uint8Array, position: number): Promise<number> {
-    return storing(this.#calls.read(this.#descriptor, buffer, position));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#calls.close(this.#descriptor);
   }
 }

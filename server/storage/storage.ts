@@ -17,9 +17,13 @@ export type StorageErrorKind =
   | "denied"
   | "noSpace"
   | "quotaExceeded"
+  /** Larger than any file may be. */
+  | "tooLarge"
   | "invalidName"
   | "busy"
   | "offsetBeyondEnd"
+  /** Not as many bytes as the range that was announced. */
+  | "rangeMismatch"
   /** The storage itself fails: an I/O error, a server that is gone, no descriptors left. */
   | "unavailable";
 
@@ -61,8 +65,10 @@ export interface ReadHandle extends AsyncDisposable {
 }
 
 /**
- * An open upload. The previous file stays untouched until `commit` (unless the upload appends or
- * resumes); disposing without `commit` abandons it: a replacing upload leaves no trace.
+ * An open upload. The previous file stays untouched until `commit`; an upload that appends or
+ * resumes changes it from its first byte on. Disposing without `commit` abandons the upload: a
+ * replacing one leaves no trace, an appending or resuming one what it has written, and nothing when
+ * no byte came.
  */
 export interface WriteHandle extends AsyncDisposable {
   /** Name that the file has or gets; known at once, so that STOU can announce it. */
@@ -73,6 +79,16 @@ export interface WriteHandle extends AsyncDisposable {
   readonly startOffset: number;
   /** Appends; the caller may reuse `chunk` once the promise has settled. */
   write(chunk: Uint8Array): Promise<void>;
+  /**
+   * Whoever writes to `fileDescriptor` calls this before each chunk, with its bytes: nothing of the
+   * file changes before the first call, and a limit that the chunk would exceed shows here. `write`
+   * does the same by itself.
+   *
+   * @throws StorageError `quotaExceeded`, `tooLarge`, or what keeps the file from being changed
+   */
+  reserve?(bytes: number): void;
+  /** Takes back what an appending or resuming upload has written; then only dispose may follow. */
+  rollBack?(): Promise<void>;
   /** Makes the upload durable and visible under its name. Resolves with the entry's final name. */
   commit(): Promise<string>;
 }
@@ -81,8 +97,11 @@ export interface WriteHandle extends AsyncDisposable {
 export type WriteMode =
   | { readonly kind: "replace" }
   | { readonly kind: "append" }
-  /** Overwrites from `offset` on (REST + STOR); the offset must not lie beyond the end. */
-  | { readonly kind: "resume"; readonly offset: number }
+  /**
+   * Overwrites from `offset` on; the offset must not lie beyond the end. What lies behind it belongs
+   * to the attempt that is repeated (REST + STOR) and goes, unless the rest is to stay (RANG + STOR).
+   */
+  | { readonly kind: "resume"; readonly offset: number; readonly keepsRest?: boolean }
   /** Takes a name that is free, beginning with the given one (STOU). */
   | { readonly kind: "unique" };
 
@@ -105,4 +124,25 @@ export interface Storage {
   setMode(path: string, mode: number): Promise<void>;
   /** Bytes that can still be stored below `path`; undefined when unknown. */
   freeBytes(path: string): Promise<number | undefined>;
+}
+
+/** How much of a folder's quota is taken. */
+export interface StorageUsage {
+  /** Resolves once the folder has been counted, and keeps the figure fresh. */
+  ready(): Promise<void>;
+  /** Bytes of all files below the folder, and of what uploads under way have reserved. */
+  readonly usedBytes: number;
+  /** For an upload under way; a negative number gives back. */
+  reserve(bytes: number): void;
+}
+
+/** What an adapter offers beyond the operations that clients ask for. */
+export interface StorageAdapter extends Storage {
+  /**
+   * The same storage with the folder at `path` as its `/`: nothing, symbolic links included, leads
+   * out of it. The folder need not exist yet.
+   */
+  within(path: string): StorageAdapter;
+  /** What lies below `/`. */
+  usage(): Promise<StorageUsage>;
 }

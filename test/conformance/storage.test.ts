@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InMemoryStorage } from "../../server/storage/in-memory.ts";
 import { LocalDisk } from "../../server/storage/local-disk.ts";
+import type { Entry } from "../../server/storage/storage.ts";
 import { describeStorage, read, write } from "./storage.ts";
 
 async function openDisk() {
@@ -24,14 +25,31 @@ async function openDisk() {
   return { storage, root, folder, [Symbol.asyncDispose]: dispose };
 }
 
+async function namesOf(batches: AsyncIterable<readonly Entry[]>): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const batch of batches) names.push(...batch.map(({ name }) => name));
+  return names.toSorted();
+}
+
 /** Folders are held by descriptor where there is /proc. */
 const onLinux = test.skipIf(process.platform !== "linux");
 
 describeStorage("the local disk", openDisk);
+describeStorage("a home on the local disk", async () => {
+  const disk = await openDisk();
+  await disk.storage.makeDirectory("/home");
+  await disk.storage.makeDirectory("/home/ann");
+  return { ...disk, storage: disk.storage.within("/home").within("/ann") };
+});
 describeStorage("memory", async () => ({
   storage: new InMemoryStorage(),
   [Symbol.asyncDispose]: async () => undefined,
 }));
+describeStorage("a home in memory", async () => {
+  const storage = new InMemoryStorage();
+  await storage.makeDirectory("/home");
+  return { storage: storage.within("/home"), [Symbol.asyncDispose]: async () => undefined };
+});
 
 describe("the local disk", () => {
   test("never leaves its root through a link", async () => {
@@ -62,6 +80,72 @@ describe("the local disk", () => {
     );
     expect(kinds).toEqual(attempts.map(() => "denied"));
     expect(readFileSync(join(folder, "secret/x"), "utf8")).toBe("secret");
+  });
+
+  test("never leaves a home through a link, also one that was moved until it leads out", async () => {
+    await using disk = await openDisk();
+    const { storage, root } = disk;
+    mkdirSync(join(root, "home/ann/deep"), { recursive: true });
+    writeFileSync(join(root, "home/secret"), "secret");
+    mkdirSync(join(root, "home/bob"));
+    writeFileSync(join(root, "home/bob/x"), "secret");
+    writeFileSync(join(root, "home/ann/secret"), "own");
+    mkdirSync(join(root, "home/ann/bob"));
+    // Inside the home where they are; one level up they lead out of it, and not out of the root.
+    symlinkSync("../secret", join(root, "home/ann/deep/file"));
+    symlinkSync("../bob", join(root, "home/ann/deep/folder"));
+    symlinkSync("/", join(root, "home/ann/absolute"));
+    symlinkSync("../bob/x", join(root, "home/ann/direct"));
+    const home = storage.within("/home/ann");
+    expect(await read(home, "/deep/file")).toBe("own");
+    await home.rename("/deep/file", "/file");
+    await home.rename("/deep/folder", "/folder");
+    const attempts: (() => Promise<unknown>)[] = [
+      ...["/file", "/folder/x", "/direct", "/absolute/etc/hostname"].flatMap((path) => [
+        () => home.openRead(path),
+        () => home.openWrite(path, { kind: "replace" }),
+        () => home.openWrite(path, { kind: "append" }),
+        () => home.entry(path),
+        () => home.setModified(path, 0),
+        () => home.setMode(path, 0o600),
+        () => home.freeBytes(path),
+      ]),
+      ...["/folder/x", "/absolute/x"].flatMap((path) => [
+        () => home.removeFile(path),
+        () => home.removeDirectory(path),
+        () => home.makeDirectory(path),
+        () => home.openWrite(path, { kind: "unique" }),
+        () => home.rename(path, "/stolen"),
+        () => home.rename("/secret", path),
+      ]),
+      () => namesOf(home.list("/folder")),
+      () => namesOf(home.list("/absolute")),
+      async () => (await home.within("/folder").usage()).ready(),
+    ];
+    for (const attempt of attempts)
+      await expect(attempt()).rejects.toMatchObject({ kind: "denied" });
+    expect(await namesOf(home.list("/"))).toEqual(["bob", "deep", "secret"]);
+    expect(readdirSync(join(root, "home/bob"))).toEqual(["x"]);
+    expect(readFileSync(join(root, "home/secret"), "utf8")).toBe("secret");
+    // Who sees the whole site may follow them.
+    expect(await read(storage, "/home/ann/file")).toBe("secret");
+  });
+
+  onLinux("a link in the place of a home opens nothing", async () => {
+    await using disk = await openDisk();
+    const { storage, root } = disk;
+    mkdirSync(join(root, "home/ann"), { recursive: true });
+    mkdirSync(join(root, "other"));
+    writeFileSync(join(root, "other/x"), "secret");
+    const home = storage.within("/home/ann");
+    await write(home, "/x", "own");
+    await storage.rename("/home/ann", "/home/away");
+    symlinkSync("../other", join(root, "home/ann"));
+    await expect(home.openRead("/x")).rejects.toMatchObject({ kind: "denied" });
+    await expect(home.openWrite("/y", { kind: "append" })).rejects.toMatchObject({
+      kind: "denied",
+    });
+    expect(readdirSync(join(root, "other"))).toEqual(["x"]);
   });
 
   test("follows links that stay inside", async () => {

@@ -1,10 +1,16 @@
 /** The suite that every storage adapter passes. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Entry, Storage, StorageErrorKind, WriteMode } from "../../server/storage/storage.ts";
+import type {
+  Entry,
+  Storage,
+  StorageAdapter,
+  StorageErrorKind,
+  WriteMode,
+} from "../../server/storage/storage.ts";
 
 export interface StorageSubject extends AsyncDisposable {
-  readonly storage: Storage;
+  readonly storage: StorageAdapter;
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -93,6 +99,16 @@ export function describeStorage(name: string, open: () => Promise<StorageSubject
       expect(await read(storage, "/a")).toBe("abcXY");
     });
 
+    test("changes a part in the middle and leaves the rest, when asked to", async () => {
+      await using subject = await open();
+      const { storage } = subject;
+      await write(storage, "/a", "abcdef");
+      await write(storage, "/a", "XY", { kind: "resume", offset: 2, keepsRest: true });
+      expect(await read(storage, "/a")).toBe("abXYef");
+      await write(storage, "/a", "123", { kind: "resume", offset: 5, keepsRest: true });
+      expect(await read(storage, "/a")).toBe("abXYe123");
+    });
+
     test("keeps what an interrupted append has stored", async () => {
       await using subject = await open();
       const { storage } = subject;
@@ -103,6 +119,92 @@ export function describeStorage(name: string, open: () => Promise<StorageSubject
         await upload.write(bytes("de"));
       }
       expect(await read(storage, "/a")).toBe("abcde");
+    });
+
+    test.each<WriteMode>([{ kind: "append" }, { kind: "resume", offset: 3 }])(
+      "changes nothing until the first byte has come: $kind",
+      async (mode) => {
+        await using subject = await open();
+        const { storage } = subject;
+        await write(storage, "/a", "abcdef");
+        await using upload = await storage.openWrite("/a", mode);
+        expect(await read(storage, "/a")).toBe("abcdef");
+        await upload.write(new Uint8Array());
+        expect(await read(storage, "/a")).toBe("abcdef");
+        await upload.commit();
+        expect(await read(storage, "/a")).toBe("abcdef");
+      },
+    );
+
+    test("an append to nothing leaves nothing when no byte comes, and an empty file when it ends well", async () => {
+      await using subject = await open();
+      const { storage } = subject;
+      {
+        await using _upload = await storage.openWrite("/a", { kind: "append" });
+        expect(await namesIn(storage, "/")).toEqual([]);
+      }
+      expect(await namesIn(storage, "/")).toEqual([]);
+      await write(storage, "/a", "", { kind: "append" });
+      expect(await read(storage, "/a")).toBe("");
+    });
+
+    test("an append to nothing keeps what came", async () => {
+      await using subject = await open();
+      const { storage } = subject;
+      {
+        await using upload = await storage.openWrite("/a", { kind: "append" });
+        await upload.write(bytes("part"));
+      }
+      expect(await read(storage, "/a")).toBe("part");
+      expect(await namesIn(storage, "/")).toEqual(["a"]);
+    });
+
+    test.each<[string, WriteMode, string]>([
+      ["append", { kind: "append" }, "abcdef"],
+      ["resume", { kind: "resume", offset: 3 }, "abc"],
+    ])("takes back what came in excess: %s", async (_name, mode, left) => {
+      await using subject = await open();
+      const { storage } = subject;
+      await write(storage, "/a", "abcdef");
+      {
+        await using upload = await storage.openWrite("/a", mode);
+        await upload.write(bytes("XYZ"));
+        await upload.rollBack?.();
+      }
+      expect(await read(storage, "/a")).toBe(left);
+    });
+
+    test("counts what is stored below a folder, as it changes", async () => {
+      await using subject = await open();
+      const { storage } = subject;
+      await storage.makeDirectory("/home");
+      await storage.makeDirectory("/home/d");
+      await write(storage, "/home/d/a", "12345");
+      const usage = await storage.within("/home").usage();
+      await usage.ready();
+      expect(usage.usedBytes).toBe(5);
+      await write(storage, "/home/b", "123");
+      await write(storage, "/b", "elsewhere");
+      expect(usage.usedBytes).toBe(8);
+      await write(storage, "/home/b", "4", { kind: "append" });
+      await write(storage, "/home/d/a", "1");
+      expect(usage.usedBytes).toBe(5);
+      await write(storage, "/home/d/a", "", { kind: "resume", offset: 1 });
+      await storage.rename("/home/d/a", "/home/b");
+      expect(usage.usedBytes).toBe(1);
+      await storage.rename("/b", "/home/c");
+      expect(usage.usedBytes).toBe(10);
+      await storage.rename("/home/c", "/c");
+      await storage.removeFile("/home/b");
+      expect(usage.usedBytes).toBe(0);
+      await storage.makeDirectory("/full");
+      await write(storage, "/full/x", "1234");
+      await storage.rename("/full", "/home/full");
+      await usage.ready();
+      await storage.within("/home").entry("/full/x");
+      usage.reserve(7);
+      expect(usage.usedBytes).toBeGreaterThanOrEqual(7);
+      usage.reserve(-7);
     });
 
     test("finds names that are free", async () => {

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { LocalDisk } from "../../server/storage/local-disk.ts";
-import { StorageError, type Storage } from "../../server/storage/storage.ts";
+import { StorageError, type StorageAdapter } from "../../server/storage/storage.ts";
 import { startInProcess, type InProcessServer } from "../support/in-process-server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
-const openStorage = (folder: string): Promise<Storage> => LocalDisk.open(folder);
+const openStorage = (folder: string): Promise<StorageAdapter> => LocalDisk.open(folder);
 
 const open = async (server: InProcessServer): Promise<WireClient> => {
   const client = await WireClient.open(server.host, server.controlPort);
@@ -107,8 +107,8 @@ describe("sessions", () => {
 
 describe("storage that fails", () => {
   /** The real disk, of which one operation fails. */
-  const failing = (operation: keyof Storage, error: Error) => async (folder: string) => {
-    const disk: Storage = await LocalDisk.open(folder);
+  const failing = (operation: keyof StorageAdapter, error: Error) => async (folder: string) => {
+    const disk: StorageAdapter = await LocalDisk.open(folder);
     return new Proxy(disk, {
       get: (target, name) => {
         if (name === operation) return () => Promise.reject(error);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { ServerSettingsFile } from "#contract";
 import type { HostNameResolver } from "../../server/access/client-names.ts";
 import { LocalDisk } from "../../server/storage/local-disk.ts";
-import type { Storage } from "../../server/storage/storage.ts";
+import type { StorageAdapter } from "../../server/storage/storage.ts";
 import {
   startInProcess,
   type InProcessOptions,
@@ -19,7 +19,7 @@ const start = (
   options: Partial<InProcessOptions> = {},
 ): Promise<InProcessServer> =>
   startInProcess({
-    openStorage: (folder: string): Promise<Storage> => LocalDisk.open(folder),
+    openStorage: (folder: string): Promise<StorageAdapter> => LocalDisk.open(folder),
     limits: { failedLoginDelayMilliseconds: 0, failedLogins: 100 },
     settings,
     ...options,

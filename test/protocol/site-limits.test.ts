@@ -2,11 +2,11 @@
 import { describe, expect, it } from "vitest";
 import type { Clock } from "../../server/access/bandwidth.ts";
 import { LocalDisk } from "../../server/storage/local-disk.ts";
-import type { Storage } from "../../server/storage/storage.ts";
+import type { StorageAdapter } from "../../server/storage/storage.ts";
 import { startInProcess, type InProcessServer } from "../support/in-process-server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
-const openStorage = (folder: string): Promise<Storage> => LocalDisk.open(folder);
+const openStorage = (folder: string): Promise<StorageAdapter> => LocalDisk.open(folder);
 
 const open = async (server: InProcessServer, user = "alice"): Promise<WireClient> => {
   const client = await WireClient.open(server.host, server.controlPort);

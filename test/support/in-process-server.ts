@@ -14,7 +14,7 @@ import type { SessionLimits } from "../../server/session/limits.ts";
 import { FtpServer } from "../../server/session/server.ts";
 import type { ServerView, SiteView } from "../../server/session/view.ts";
 import { openView } from "../../server/startup/views.ts";
-import type { Storage } from "../../server/storage/storage.ts";
+import type { StorageAdapter } from "../../server/storage/storage.ts";
 import { freePorts } from "./server.ts";
 
 export interface InProcessServer extends AsyncDisposable {
@@ -34,7 +34,7 @@ export interface InProcessOptions {
   /** The process' own by default. */
   readonly clock?: Clock;
   /** Opens the storage at an absolute folder. */
-  readonly openStorage: (folder: string) => Promise<Storage>;
+  readonly openStorage: (folder: string) => Promise<StorageAdapter>;
 }
 
 /** Nobody has a name. */

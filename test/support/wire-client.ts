@@ -145,6 +145,8 @@ export class WireClient implements AsyncDisposable {
       data.destroy();
       return [first.code];
     }
+    // The server may refuse what is still under way.
+    data.on("error", () => undefined);
     data.end(content);
     const last = await this.reply();
     data.destroy();

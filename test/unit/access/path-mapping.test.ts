@@ -36,12 +36,14 @@ describe("path mapping", () => {
       sitePath: "/a/b",
       folder: "site",
       storagePath: "/a/b",
+      confinement: "/",
       isMountPoint: false,
     });
     expect(mapping.map("/pub")).toEqual({
       sitePath: "/pub",
       folder: "shared/public",
       storagePath: "/",
+      confinement: "/",
       isMountPoint: true,
     });
     expect(mapping.map("/pub/old/x").folder).toBe("archive");
@@ -56,12 +58,14 @@ describe("path mapping", () => {
       sitePath: "/LocalUser/ann/pub",
       folder: "site",
       storagePath: "/LocalUser/ann/pub",
+      confinement: "/LocalUser/ann",
       isMountPoint: false,
     });
     expect(mapping.map("/drop/x")).toEqual({
       sitePath: "/LocalUser/ann/drop/x",
       folder: "drops/ann",
       storagePath: "/x",
+      confinement: "/",
       isMountPoint: false,
     });
     expect(mapping.map("/").isMountPoint).toBe(true);
@@ -85,6 +89,7 @@ describe("path mapping", () => {
       sitePath: "/LocalUser/ann/a",
       folder: "homes",
       storagePath: "/ann/a",
+      confinement: "/ann",
       isMountPoint: false,
     });
     expect(mapping.map("/LocalUser/bob").storagePath).toBe("/ann/LocalUser/bob");
