@@ -64,7 +64,7 @@ export async function digestRange(
       const count = await source(buffer.subarray(0, wanted), position);
       if (count === 0) throw new StorageError("busy", { reason: "shortened while it was hashed" });
       digest.update(buffer.subarray(0, count));
-      transferQuantum.spend(count);
+      transferQuantum.spend();
       onBytes?.(count);
       position += count;
     }

@@ -38,7 +38,7 @@ export async function receiveChunks(
     await flow.admit(bytes);
     flow.count(bytes);
     await write(chunks);
-    transferQuantum.spend(bytes);
+    transferQuantum.spend();
   };
   const write = async (chunks: readonly Uint8Array[]): Promise<void> => {
     const converted =

@@ -73,7 +73,7 @@ export async function receiveInPlace(
     if (filled.bytes.length === 0) return;
     const writing = sink([filled.bytes]);
     if (writing !== undefined) await flow.ours(writing);
-    transferQuantum.spend(filled.bytes.length);
+    transferQuantum.spend();
   };
   try {
     while (!ended) {

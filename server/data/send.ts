@@ -1,12 +1,14 @@
 /** Sending: files and listings. */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { ReadHandle } from "../storage/storage.ts";
 import { toWire } from "./ascii.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { TransferOptions } from "./data-flow.ts";
 import { DataSender } from "./data-sender.ts";
-import type { DiskPace } from "./disk-pace.ts";
+import { DiskPace } from "./disk-pace.ts";
 import { openSource } from "./file-source.ts";
+import { KernelSender } from "./kernel-sender.ts";
 import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 
 export interface SendFileOptions extends TransferOptions {
@@ -20,6 +22,10 @@ export interface SendFileOptions extends TransferOptions {
   readonly pace?: DiskPace | undefined;
 }
 
+/** Less than a socket has room for when it says that it takes more. */
+const WAITING_BYTES = 16 * 1024;
+
+const kernelPace = new DiskPace();
 const buffers = new BufferPool(CHUNK_BYTES);
 
 /**
@@ -37,6 +43,7 @@ export async function sendFile(
   const buffer = buffers.take();
   try {
     const source = openSource(handle, options.pace);
+    const kernel = openKernelSender(socket, handle, sender, options);
     const converter = options.ascii === true ? toWire() : undefined;
     let position = options.offset ?? 0;
     const end = Math.max(position, options.end ?? Infinity);
@@ -44,18 +51,27 @@ export async function sendFile(
       // The first chunk waits for nobody: a small file does not queue behind large ones.
       if (sender.flow.bytes > 0) await transferQuantum.ready();
       sender.flow.throwIfFailed();
-      const most = options.rateLimiter?.chunkBytes() ?? buffer.length;
-      const wanted = Math.min(buffer.length, most, end - position);
+      const step = kernel?.step(position, end);
+      if (step?.kind === "moved") {
+        position += step.bytes;
+        sender.flow.countUnseen(step.bytes);
+        transferQuantum.spend();
+        continue;
+      }
+      // A little, written in the usual way, waits until a full socket takes more.
+      const room = step?.kind === "full" ? WAITING_BYTES : buffer.length;
+      const most = options.rateLimiter?.chunkBytes() ?? room;
+      const wanted = Math.min(room, most, end - position);
       const reading = source(buffer.subarray(0, wanted), position);
       const count = typeof reading === "number" ? reading : await sender.flow.ours(reading);
       // A local file gives less than was asked for only at its end.
       ended = count === 0 || (count < wanted && handle.fileDescriptor !== undefined);
       position += count;
-      transferQuantum.spend(count);
       const chunk = buffer.subarray(0, count);
       const bytes = converter === undefined ? chunk : converter.convert(chunk);
       await sender.flow.admit(bytes.length);
       await sender.write(bytes);
+      transferQuantum.spend();
     }
     await sender.finish();
     return sender.flow.bytes;
@@ -66,6 +82,18 @@ export async function sendFile(
     // Nothing uses it any more: reads were awaited, and a destroyed socket writes no more.
     buffers.give(buffer);
   }
+}
+
+/** Where the bytes of a local file go out as they are; undefined elsewhere. */
+function openKernelSender(
+  socket: Socket,
+  { fileDescriptor, sizeBytes }: ReadHandle,
+  { calls }: DataSender,
+  { ascii, rateLimiter, pace = kernelPace }: SendFileOptions,
+): KernelSender | undefined {
+  if (calls === undefined || fileDescriptor === undefined) return undefined;
+  if (ascii === true || rateLimiter !== undefined || socket instanceof TLSSocket) return undefined;
+  return new KernelSender({ socket, file: fileDescriptor, sizeBytes, calls, pace });
 }
 
 /**
@@ -88,9 +116,9 @@ export async function sendChunks(
         sender.flow.throwIfFailed();
         const next = await sender.flow.ours(iterator.next());
         if (next.done === true) break;
-        transferQuantum.spend(next.value.length);
         await sender.flow.admit(next.value.length);
         await sender.write(next.value);
+        transferQuantum.spend();
       }
     } finally {
       await iterator.return?.();

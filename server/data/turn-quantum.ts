@@ -1,54 +1,58 @@
-/** Fairness among transfers: how much of them one turn of the event loop carries. */
+/** Fairness among transfers: how much of one turn of the event loop they take. */
 
 /**
- * A budget of bytes for each turn, shared by all transfers of the process. Disk and socket often
- * answer at once, so a transfer would run on and on within one turn, and every other session would
- * wait for its end.
+ * A share of each turn for all transfers of the process together. Disk and socket often answer at
+ * once, so a transfer would run on and on within one turn, and every other session would wait for
+ * its end. Measured in time, because a chunk costs the kernel a tenth of what encryption takes.
  */
 export class TurnQuantum {
-  readonly #bytesPerTurn: number;
-  readonly #chunkBytes: number;
+  readonly #turnMs: number;
+  readonly #nowMs: () => number;
   readonly #queue: (() => void)[] = [];
-  #left: number;
+  #begunMs = 0;
   #armed = false;
 
-  /** @param chunkBytes how much one grant is likely to move. */
-  constructor(bytesPerTurn: number, chunkBytes: number) {
-    this.#bytesPerTurn = bytesPerTurn;
-    this.#chunkBytes = chunkBytes;
-    this.#left = bytesPerTurn;
-  }
-
-  /** Counts bytes that were moved in this turn. */
-  spend(bytes: number): void {
-    this.#left -= bytes;
-    this.#arm();
+  /** @param turnMs how much of a turn; whoever has begun a chunk finishes it. */
+  constructor(turnMs: number, nowMs: () => number = () => performance.now()) {
+    this.#turnMs = turnMs;
+    this.#nowMs = nowMs;
   }
 
   /** Undefined: go on in this turn; else resolves in the turn that has room, first come first. */
   ready(): Promise<void> | undefined {
-    if (this.#left > 0 && this.#queue.length === 0) return undefined;
-    this.#arm();
+    if (!this.#armed) this.#begin();
+    if (this.#queue.length === 0 && this.#hasRoom) return undefined;
     return new Promise((resolve) => this.#queue.push(resolve));
   }
 
-  #arm(): void {
-    if (this.#armed) return;
-    this.#armed = true;
-    setImmediate(this.#beginTurn);
+  /** A chunk has moved; `ready` comes before the next one. */
+  spend(): void {
+    if (this.#queue.length > 0 && this.#hasRoom) this.#queue.shift()?.();
   }
 
-  readonly #beginTurn = (): void => {
+  get #hasRoom(): boolean {
+    return this.#nowMs() - this.#begunMs < this.#turnMs;
+  }
+
+  #begin(): void {
+    this.#begunMs = this.#nowMs();
+    this.#armed = true;
+    setImmediate(this.#endTurn);
+  }
+
+  /** One goes on in any case, and passes the rest of the turn on when it has moved its chunk. */
+  readonly #endTurn = (): void => {
     this.#armed = false;
-    this.#left = this.#bytesPerTurn;
-    const room = Math.max(1, Math.floor(this.#bytesPerTurn / this.#chunkBytes));
-    for (const resume of this.#queue.splice(0, room)) resume();
-    if (this.#queue.length > 0) this.#arm();
+    if (this.#queue.length === 0) return;
+    this.#begin();
+    this.#queue.shift()?.();
   };
 }
 
 /** Bytes that a transfer moves at once. */
 export const CHUNK_BYTES = 256 * 1024;
 
-/** About a quarter of a millisecond of work: what another session's command waits for at most. */
-export const transferQuantum = new TurnQuantum(2 * CHUNK_BYTES, CHUNK_BYTES);
+/** What another session's command waits for at most, beside the chunk that was begun. */
+const TURN_MS = 0.15;
+
+export const transferQuantum = new TurnQuantum(TURN_MS);

@@ -3,27 +3,54 @@ import { TurnQuantum } from "../../../server/data/turn-quantum.ts";
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("within the budget nobody waits", () => {
-  const quantum = new TurnQuantum(100, 10);
-  quantum.spend(99);
+/** A quantum of some milliseconds under a clock that only work moves on. */
+function makeQuantum(turnMs: number) {
+  let nowMs = 0;
+  const quantum = new TurnQuantum(turnMs, () => nowMs);
+  return {
+    quantum,
+    work: (ms: number): void => {
+      nowMs += ms;
+      quantum.spend();
+    },
+  };
+}
+
+test("within its time nobody waits", () => {
+  const { quantum, work } = makeQuantum(10);
+  expect(quantum.ready()).toBeUndefined();
+  work(9);
   expect(quantum.ready()).toBeUndefined();
 });
 
-test("a new turn brings a new budget", async () => {
-  const quantum = new TurnQuantum(100, 10);
-  quantum.spend(250);
-  await quantum.ready();
+test("when the time is over, the next turn brings more", async () => {
+  const { quantum, work } = makeQuantum(10);
+  void quantum.ready();
+  work(25);
+  const waiting = quantum.ready();
+  expect(waiting).toBeInstanceOf(Promise);
+  await waiting;
+  work(5);
+  expect(quantum.ready()).toBeUndefined();
+});
+
+test("after a pause the time begins anew", async () => {
+  const { quantum, work } = makeQuantum(10);
+  void quantum.ready();
+  await nextTurn();
+  work(1000);
   expect(quantum.ready()).toBeUndefined();
 });
 
 test("each turn serves as many as fit, first come first, and newcomers go behind", async () => {
-  const quantum = new TurnQuantum(20, 10);
-  quantum.spend(20);
+  const { quantum, work } = makeQuantum(20);
+  void quantum.ready();
+  work(20);
   const order: number[][] = [[]];
   const run = async (id: number): Promise<void> => {
     await quantum.ready();
     order.at(-1)?.push(id);
-    quantum.spend(10);
+    work(10);
   };
   const running = [1, 2, 3, 4, 5].map(run);
   for (let turn = 0; turn < 3; turn++) {
@@ -34,16 +61,17 @@ test("each turn serves as many as fit, first come first, and newcomers go behind
   expect(order.filter(({ length }) => length > 0)).toEqual([[1, 2], [3, 4], [5]]);
 });
 
-test("all that wait are served, however small the budget", async () => {
-  const quantum = new TurnQuantum(1, 1000);
+test("all that wait are served, however small the share, even when some give up", async () => {
+  const { quantum, work } = makeQuantum(1);
   let served = 0;
-  const run = async (): Promise<void> => {
+  const run = async (gaveUp: boolean): Promise<void> => {
     for (let again = 0; again < 20; again++) {
       await quantum.ready();
-      quantum.spend(1000);
+      if (gaveUp) continue;
+      work(1000);
       served++;
     }
   };
-  await Promise.all([run(), run(), run()]);
+  await Promise.all([run(false), run(true), run(false), run(false)]);
   expect(served).toBe(60);
 });
