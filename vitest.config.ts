@@ -4,13 +4,22 @@ import { defineConfig } from "vitest/config";
 const SECOND_MILLISECONDS = 1000;
 
 /** Quick folders run side by side: their tests touch nothing that another could see. */
-const QUICK = ["architecture", "unit", "protocol", "conformance", "infra", "policy", "probe"];
+const QUICK = [
+  "architecture",
+  "unit",
+  "protocol",
+  "conformance",
+  "infra",
+  "policy",
+  "probe",
+  "acme",
+];
 
 /**
  * Folders whose tests move real packets or start whole labs. Their files run one after another,
  * each folder by itself, so that a busy machine does not decide what times out.
  */
-const HEAVY = ["lab", "interop"];
+const HEAVY = ["processes", "lab", "interop"];
 
 export default defineConfig({
   test: {

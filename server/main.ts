@@ -1,28 +1,29 @@
 /** Entry of the server's process: arguments, adapters, signals. The only user of `process`. */
 import { hostname } from "node:os";
-import { ContractError, formatRange, sliceRange } from "#contract";
+import { ContractError, formatRange } from "#contract";
 import { DNS_RESOLVER } from "./access/dns-resolver.ts";
 import { SYSTEM_CLOCK } from "./access/system-clock.ts";
 import { chainAuthenticators } from "./auth/authenticator-chain.ts";
 import { createHookSource } from "./auth/hook-source.ts";
 import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
+import { planPortSlices } from "./data/port-slices.ts";
 import { SharedPassivePorts } from "./data/shared-passive-ports.ts";
 import { JsonLogger } from "./logging/json-logger.ts";
 import type { Logger } from "./logging/logger.ts";
 import { openW3cLog } from "./logging/w3c-log.ts";
-import { BOUNDS } from "./session/limits.ts";
-import { FtpServer } from "./session/server.ts";
-import { parseArguments, UsageError } from "./startup/arguments.ts";
+import { readInheritedSockets } from "./session/inherited-sockets.ts";
+import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
 import { describeProblem, Reloader } from "./startup/reload.ts";
 import { readSettings } from "./startup/settings-files.ts";
-import { StatusPort } from "./startup/status-port.ts";
-import { openView, type Adapters } from "./startup/views.ts";
+import type { Serving } from "./startup/serving.ts";
+import { SingleProcess } from "./startup/single-process.ts";
+import type { Adapters } from "./startup/views.ts";
 import { LocalDisk } from "./storage/local-disk.ts";
 import { openTlsContexts } from "./tls/contexts.ts";
 
 const EXIT = { finding: 1, usage: 2 } as const;
 
-function chooseAdapters(logger: Logger): Adapters {
+function chooseAdapters({ generation }: StartupArguments, logger: Logger): Adapters {
   const openHook = createHookSource();
   return {
     openStorage: openDisk,
@@ -32,13 +33,15 @@ function chooseAdapters(logger: Logger): Adapters {
       const hook = await openHook(authenticationHook);
       return hook === undefined ? declared : chainAuthenticators(accounts, declared, hook);
     },
-    openPassivePorts: ({ passive, listen }) =>
-      new SharedPassivePorts({
-        // One process serves the whole range; several will own a slice each.
-        ranges: sliceRange(passive.ports, 1),
-        addresses: listen.addresses,
-        logger,
-      }),
+    openPassivePorts: ({ passive, listen }) => {
+      const { own, borrowed } = planPortSlices(passive.ports, {
+        generation,
+        worker: 0,
+        workers: 1,
+      });
+      const { addresses } = listen;
+      return new SharedPassivePorts({ ranges: own, borrowed, addresses, logger });
+    },
     openW3cLog: (settings) =>
       openW3cLog({
         settings,
@@ -66,17 +69,15 @@ async function openDisk(folder: string): Promise<LocalDisk> {
   }
 }
 
+/** A session may be this silent while a successor serves already; then it is dismissed. */
+const HANDOVER_IDLE_MILLISECONDS = 10_000;
+
 async function run(): Promise<void> {
   const args = parseArguments(process.argv.slice(2));
   const logger: Logger = new JsonLogger(process.stdout, {}, "info");
-  const adapters = chooseAdapters(logger);
-  const view = await openView(adapters, await readSettings(args));
-  const server = new FtpServer(view, logger);
-  await server.listen();
-  const statusPort = new StatusPort(server);
-  await statusPort.follow(view.settings);
-  const reloader = new Reloader({ args, adapters, server, statusPort, logger });
-  const { listen, passive } = view.settings;
+  const serving = await open(args, logger);
+  const reloader = new Reloader({ args, serving, logger });
+  const { listen, passive } = serving.settings;
   logger.log("info", "listening", {
     addresses: listen.addresses.join(","),
     controlPort: listen.controlPort,
@@ -84,22 +85,58 @@ async function run(): Promise<void> {
     healthProbePort: listen.healthProbePort,
     passivePorts: formatRange(passive.ports),
   });
+  handleSignals(args, { serving, reloader, logger });
+}
 
-  let leaving = false;
+/** Opens what serves, with the sockets that the service manager hands over. */
+async function open(args: StartupArguments, logger: Logger): Promise<Serving> {
+  const inherited = readInheritedSockets(process.env, process.pid, ({ address, port }) =>
+    logger.log("warn", "socketUnused", { address, port }),
+  );
+  // They are meant for this process, not for its children.
+  for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"])
+    Reflect.deleteProperty(process.env, name);
+  const settings = await readSettings(args);
+  const adapters = chooseAdapters(args, logger);
+  const { statusSocket } = args;
+  return SingleProcess.open({ adapters, settings, inherited, statusSocket, logger });
+}
+
+interface Running {
+  readonly serving: Serving;
+  readonly reloader: Reloader;
+  readonly logger: Logger;
+}
+
+function handleSignals(args: StartupArguments, { serving, reloader, logger }: Running): void {
+  const deadline = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let leaving: Promise<void> | undefined;
+  let stopping = false;
   const leave = async (signal: NodeJS.Signals): Promise<void> => {
+    const handedOver = signal === "SIGUSR2";
     // Whoever asks twice does not want to wait.
-    if (leaving) process.exit(EXIT.finding);
-    leaving = true;
-    logger.log("info", "draining", { signal, sessions: server.gauges().sessions });
-    reloader[Symbol.dispose]();
-    await server.drain(AbortSignal.timeout(BOUNDS.drainSeconds * 1000));
-    await statusPort[Symbol.asyncDispose]();
-    await server.view().passivePorts[Symbol.asyncDispose]();
-    server.view().w3cLog?.[Symbol.dispose]();
-    logger.log("info", "stopped");
+    if (stopping && !handedOver) process.exit(EXIT.finding);
+    if (handedOver && leaving !== undefined) return;
+    stopping ||= !handedOver;
+    clearTimeout(timer);
+    const seconds = handedOver ? args.handoverSeconds : args.drainSeconds;
+    timer = setTimeout(() => deadline.abort(), seconds * 1000);
+    logger.log("info", "draining", { signal, sessions: serving.sessions });
+    const idleMilliseconds = handedOver || serving.outlived ? HANDOVER_IDLE_MILLISECONDS : 0;
+    leaving ??= reloader
+      .stop()
+      .then(() => serving.drain({ deadline: deadline.signal, idleMilliseconds }))
+      .then(() => serving.close())
+      .then(() => {
+        clearTimeout(timer);
+        logger.log("info", "stopped");
+      });
+    await leaving;
   };
-  process.on("SIGTERM", (signal) => void leave(signal));
-  process.on("SIGINT", (signal) => void leave(signal));
+  for (const signal of ["SIGTERM", "SIGINT", "SIGUSR2"] as const) {
+    process.on(signal, (name) => void leave(name));
+  }
   process.on("SIGHUP", () => void reloader.reload());
   // A fault that escaped its session is logged; the other sessions go on.
   const onBug = (error: unknown): void =>

@@ -12,7 +12,10 @@ export interface LeaseRequest {
   readonly peerAddress: string;
 }
 
-/** A port that waits for one data connection. `await using` gives it back. */
+/**
+ * A port that waits for one data connection. `await using` gives it back; one that nobody uses is
+ * taken back after a while, and `accept` rejects then.
+ */
 export interface PassiveLease extends AsyncDisposable {
   readonly port: number;
   /**
@@ -30,6 +33,8 @@ export class NoPassivePortError extends Error {
 export interface PassivePorts extends AsyncDisposable {
   /** @throws NoPassivePortError */
   lease(request: LeaseRequest): Promise<PassiveLease>;
+  /** The process is about to go: ports that a successor prefers are left to it. Leases go on. */
+  withdraw(): void;
   /** Counts for metrics and status. */
   usage(): { readonly ports: number; readonly listening: number; readonly pending: number };
 }

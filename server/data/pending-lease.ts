@@ -9,24 +9,39 @@ type State =
   | {
       readonly kind: "accepting";
       readonly deliver: (socket: Socket) => void;
-      /** Ends the wait when the lease is given back beneath it. */
-      readonly withdraw: () => void;
+      /** Ends the wait. */
+      readonly fail: (problem: string) => void;
     }
   /** The socket has passed to its owner, or the lease was given back. */
   | { readonly kind: "over" };
+
+/**
+ * For the client to connect after a connection was reset before anybody saw whose it was. It may
+ * have been the client's: then nothing else will come, and the wait should not last. It may have
+ * been a stranger's: then the client still has this long.
+ */
+const AFTER_RESET_MILLISECONDS = 5000;
 
 export class PendingLease implements PassiveLease {
   readonly port: number;
   /** Canonical address of the only peer that may connect. */
   readonly peerAddress: string;
+  readonly leasedMs = Date.now();
   readonly #onOver: (lease: PendingLease) => void;
   #state: State = { kind: "waiting" };
+  #wasReset = false;
+  #resetTimer: NodeJS.Timeout | undefined;
 
   /** @param onOver is told once, when the port no longer waits for this peer. */
   constructor(port: number, peerAddress: string, onOver: (lease: PendingLease) => void) {
     this.port = port;
     this.peerAddress = peerAddress;
     this.#onOver = onOver;
+  }
+
+  /** No transfer has asked for the connection yet: the lease may be taken back. */
+  get isUnused(): boolean {
+    return this.#state.kind === "waiting" || this.#state.kind === "held";
   }
 
   /** Offers a connection of the leased peer; false when the lease has one already. */
@@ -45,6 +60,17 @@ export class PendingLease implements PassiveLease {
     }
   }
 
+  /** A connection to the port was reset before its peer was known. */
+  noticeReset(): void {
+    this.#wasReset = true;
+    const state = this.#state;
+    if (state.kind !== "accepting") return;
+    this.#resetTimer ??= setTimeout(
+      () => state.fail("the data connection was reset"),
+      AFTER_RESET_MILLISECONDS,
+    );
+  }
+
   accept(signal: AbortSignal): Promise<Socket> {
     const state = this.#state;
     switch (state.kind) {
@@ -61,8 +87,12 @@ export class PendingLease implements PassiveLease {
 
   #waitForConnection(signal: AbortSignal): Promise<Socket> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
+      const end = (): void => {
+        signal.removeEventListener("abort", onAbort);
         this.#finish();
+      };
+      const onAbort = (): void => {
+        end();
         reject(reasonOf(signal));
       };
       if (signal.aborted) {
@@ -71,29 +101,43 @@ export class PendingLease implements PassiveLease {
       }
       signal.addEventListener("abort", onAbort, { once: true });
       const deliver = (socket: Socket): void => {
-        signal.removeEventListener("abort", onAbort);
-        this.#finish();
+        end();
         resolve(socket);
       };
-      const withdraw = (): void => {
-        signal.removeEventListener("abort", onAbort);
-        reject(new Error("the lease was given back"));
+      const fail = (problem: string): void => {
+        end();
+        reject(new Error(problem));
       };
-      this.#state = { kind: "accepting", deliver, withdraw };
+      this.#state = { kind: "accepting", deliver, fail };
+      if (this.#wasReset) this.noticeReset();
     });
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  /** Gives the port back. */
+  release(): void {
     const state = this.#state;
-    if (state.kind !== "over") {
-      this.#finish();
-      if (state.kind === "held") state.socket.destroy();
-      if (state.kind === "accepting") state.withdraw();
+    switch (state.kind) {
+      case "over":
+        return;
+      case "accepting":
+        state.fail("the lease was given back");
+        return;
+      case "held":
+        state.socket.destroy();
+        this.#finish();
+        return;
+      case "waiting":
+        this.#finish();
     }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.release();
     return Promise.resolve();
   }
 
   #finish(): void {
+    clearTimeout(this.#resetTimer);
     this.#state = { kind: "over" };
     this.#onOver(this);
   }

@@ -1,15 +1,20 @@
-/** The control listeners: opened, kept and closed as the settings ask for them. */
+/** The listeners of clients and of health probes: opened, kept and closed as the settings ask. */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import type { ServerSettings } from "#contract";
+import { NO_INHERITED_SOCKETS, type InheritedSockets } from "./inherited-sockets.ts";
 
-/** How a connection begins. */
+/** How a control connection begins. */
 export type ListenerMode = "clear" | "implicitTls";
+/** What a connection is for. */
+export type ListenerPurpose = ListenerMode | "health";
 
 export interface ListenerPlan {
   readonly address: string;
   readonly port: number;
-  readonly mode: ListenerMode;
+  /** `::` covers IPv4 too, unless 0.0.0.0 is listened on as well. */
+  readonly ipv6Only: boolean;
+  readonly purpose: ListenerPurpose;
 }
 
 /** Thrown when a port cannot be listened on; names what to change. */
@@ -19,90 +24,217 @@ export class ListenError extends Error {
 
 /** The listeners that the settings ask for. */
 export function planListeners({ listen }: ServerSettings): readonly ListenerPlan[] {
-  const ports: readonly { port: number; mode: ListenerMode }[] = [
-    { port: listen.controlPort, mode: "clear" },
-    ...(listen.implicitTlsPort === undefined
-      ? []
-      : [{ port: listen.implicitTlsPort, mode: "implicitTls" as const }]),
+  const ports: readonly { port: number | undefined; purpose: ListenerPurpose }[] = [
+    { port: listen.controlPort, purpose: "clear" },
+    { port: listen.implicitTlsPort, purpose: "implicitTls" },
+    { port: listen.healthProbePort, purpose: "health" },
   ];
-  return listen.addresses.flatMap((address) => ports.map((each) => ({ address, ...each })));
+  const addresses = [...new Set(listen.addresses)];
+  return addresses.flatMap((address) =>
+    ports.flatMap(({ port, purpose }) => {
+      const ipv6Only = address === "::" && addresses.includes("0.0.0.0");
+      return port === undefined ? [] : [{ address, port, ipv6Only, purpose }];
+    }),
+  );
 }
 
 /** Connections that wait to be accepted, at most; the kernel has a bound of its own. */
 const BACKLOG = 1024;
 
-export class ControlListeners implements AsyncDisposable {
-  readonly #onConnection: (socket: Socket, mode: ListenerMode) => void;
-  readonly #open = new Map<string, Server>();
+export interface ListenersOptions {
+  readonly onConnection: (socket: Socket, purpose: ListenerPurpose) => void;
+  /** Whether sockets are handed on before a byte is read. */
+  readonly pauseOnConnect?: boolean;
+  /** Sockets that are listened on already. */
+  readonly inherited?: InheritedSockets;
+}
 
-  constructor(onConnection: (socket: Socket, mode: ListenerMode) => void) {
-    this.#onConnection = onConnection;
+/** Listeners that are open for settings which are not in force yet. */
+export interface PreparedListeners {
+  /** Closes what is wanted no more. */
+  commit(): void;
+  /** Puts everything back as it was. */
+  abandon(): Promise<void>;
+}
+
+interface Listener {
+  readonly server: Server;
+  readonly plan: ListenerPlan;
+  /** May change while the listener stays. */
+  purpose: ListenerPurpose;
+}
+
+export class Listeners implements AsyncDisposable {
+  readonly #options: ListenersOptions;
+  readonly #inherited: InheritedSockets;
+  #open = new Map<string, Listener>();
+
+  constructor(options: ListenersOptions) {
+    this.#options = options;
+    this.#inherited = options.inherited ?? NO_INHERITED_SOCKETS;
+  }
+
+  /** Whether clients are accepted by somebody else when these listeners close. */
+  get outlived(): boolean {
+    return this.#inherited.count > 0;
   }
 
   /**
-   * Opens what `plans` has and is not open yet, then closes what it has no more. When one cannot
-   * be opened, everything stays as it was.
+   * Opens what `plans` has and is not open yet; `commit` then closes what it has no more. What
+   * stands in the way of a new one (another wildcard address with its port) makes room first. When
+   * one cannot be opened, everything stays as it was.
    *
    * @throws ListenError
    */
-  async listenOn(plans: readonly ListenerPlan[]): Promise<void> {
-    const opened = new Map<string, Server>();
+  async prepare(plans: readonly ListenerPlan[]): Promise<PreparedListeners> {
+    const wanted = new Map(plans.map((plan) => [keyOf(plan), plan]));
+    const opened = new Map<string, Listener>();
+    const closed: Listener[] = [];
+    const abandon = async (): Promise<void> => {
+      for (const { server } of opened.values()) server.close();
+      for (const { plan, purpose } of closed) {
+        this.#open.set(keyOf(plan), await this.#listen({ ...plan, purpose }));
+      }
+    };
     try {
-      for (const plan of plans) {
-        const key = keyOf(plan);
-        if (!this.#open.has(key) && !opened.has(key)) opened.set(key, await this.#listen(plan));
+      this.#adopt(wanted, opened);
+      for (const [key, plan] of wanted) {
+        if (this.#open.has(key) || opened.has(key)) continue;
+        opened.set(key, await this.#makeRoomAndListen(plan, wanted, closed));
       }
     } catch (error) {
-      for (const server of opened.values()) server.close();
+      await abandon();
       throw error;
     }
-    const wanted = new Set(plans.map(keyOf));
-    for (const [key, server] of this.#open) {
-      if (wanted.has(key)) continue;
-      server.close();
-      this.#open.delete(key);
-    }
-    for (const [key, server] of opened) this.#open.set(key, server);
+    return { commit: () => this.#commit(wanted, opened), abandon };
   }
 
-  /** Stops accepting; sessions go on. */
+  /** Stops accepting; connections go on. */
   [Symbol.asyncDispose](): Promise<void> {
-    for (const server of this.#open.values()) server.close();
+    for (const { server } of this.#open.values()) server.close();
     this.#open.clear();
     return Promise.resolve();
   }
 
-  async #listen({ address, port, mode }: ListenerPlan): Promise<Server> {
-    // Clients may close their side and still wait for replies.
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#onConnection(socket, mode),
-    );
+  #commit(wanted: ReadonlyMap<string, ListenerPlan>, opened: ReadonlyMap<string, Listener>): void {
+    const next = new Map(opened);
+    for (const [key, listener] of this.#open) {
+      const plan = wanted.get(key);
+      if (plan === undefined) {
+        listener.server.close();
+        continue;
+      }
+      listener.purpose = plan.purpose;
+      next.set(key, listener);
+    }
+    this.#open = next;
+  }
+
+  /** Takes the inherited sockets into use; the first time only, since they are gone then. */
+  #adopt(wanted: ReadonlyMap<string, ListenerPlan>, opened: Map<string, Listener>): void {
+    for (const descriptor of this.#inherited.take()) {
+      const server = this.#createServer();
+      const bound = adopt(server, descriptor);
+      const entry =
+        bound && [...wanted].find(([key, plan]) => !opened.has(key) && serves(bound, plan));
+      if (entry === undefined) {
+        server.close();
+        const { address, port } = bound ?? {};
+        this.#inherited.onUnused({ descriptor, address, port });
+        continue;
+      }
+      const [key, plan] = entry;
+      opened.set(key, this.#attach(server, plan));
+    }
+  }
+
+  async #makeRoomAndListen(
+    plan: ListenerPlan,
+    wanted: ReadonlyMap<string, ListenerPlan>,
+    closed: Listener[],
+  ): Promise<Listener> {
     try {
-      server.listen({ port, host: address, backlog: BACKLOG });
+      return await this.#listen(plan);
+    } catch (error) {
+      const inTheWay = [...this.#open].filter(
+        ([key, listener]) => !wanted.has(key) && listener.plan.port === plan.port,
+      );
+      if (!(error instanceof ListenError) || codeOf(error.cause) !== "EADDRINUSE") throw error;
+      if (inTheWay.length === 0) throw error;
+      for (const [key, listener] of inTheWay) {
+        listener.server.close();
+        this.#open.delete(key);
+        closed.push(listener);
+      }
+      return this.#listen(plan);
+    }
+  }
+
+  async #listen(plan: ListenerPlan): Promise<Listener> {
+    return this.#attach(await this.#bind(plan.address, plan), plan);
+  }
+
+  async #bind(host: string, plan: ListenerPlan): Promise<Server> {
+    const { port, ipv6Only } = plan;
+    const server = this.#createServer();
+    try {
+      server.listen({ port, host, ipv6Only, backlog: BACKLOG, exclusive: true });
       await once(server, "listening");
+      return server;
     } catch (error) {
       // A machine without IPv6 still serves IPv4.
-      if (address === "::" && codeOf(error) === "EAFNOSUPPORT") {
-        return this.#listen({ address: "0.0.0.0", port, mode });
-      }
-      throw describeListenError(error, address, port);
+      const withoutIpv6 = host === "::" && !ipv6Only && codeOf(error) === "EAFNOSUPPORT";
+      if (withoutIpv6) return this.#bind("0.0.0.0", plan);
+      throw new ListenError(describe(codeOf(error), host, port), { cause: error });
     }
+  }
+
+  #createServer(): Server {
+    const { pauseOnConnect = false } = this.#options;
+    // Clients may close their side and still wait for replies.
+    return createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect });
+  }
+
+  #attach(server: Server, plan: ListenerPlan): Listener {
+    const listener: Listener = { server, plan, purpose: plan.purpose };
+    server.on("connection", (socket) => this.#options.onConnection(socket, listener.purpose));
     server.on("error", ignore);
-    return server;
+    return listener;
   }
 }
 
-function keyOf({ address, port, mode }: ListenerPlan): string {
-  return `${address} ${String(port)} ${mode}`;
+interface BoundAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Listens on a descriptor; undefined when it is no TCP socket. */
+function adopt(server: Server, descriptor: number): BoundAddress | undefined {
+  server.on("error", ignore);
+  try {
+    server.listen({ fd: descriptor, backlog: BACKLOG });
+    const bound = server.address();
+    return bound !== null && typeof bound === "object" ? bound : undefined;
+  } catch {
+    // What is no socket at all is not for us either.
+    return undefined;
+  }
+}
+
+/** Whether a socket is what a plan asks for; without IPv6, 0.0.0.0 is all that `::` can mean. */
+function serves(bound: BoundAddress, { address, port, ipv6Only }: ListenerPlan): boolean {
+  if (bound.port !== port) return false;
+  return (
+    bound.address === address || (address === "::" && !ipv6Only && bound.address === "0.0.0.0")
+  );
+}
+
+function keyOf({ address, port, ipv6Only }: ListenerPlan): string {
+  return `${address} ${String(port)} ${String(ipv6Only)}`;
 }
 
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
-/** The error of a port that cannot be listened on, in words that lead to the fix. */
-export function describeListenError(cause: unknown, address: string, port: number): ListenError {
-  return new ListenError(describe(codeOf(cause), address, port), { cause });
 }
 
 function describe(code: string, address: string, port: number): string {

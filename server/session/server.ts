@@ -1,13 +1,13 @@
-/** The FTP server: listeners, sessions and the view that all of them share. */
+/** The FTP server: its sessions and the view that all of them share. Who accepts is another part. */
 import type { Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
 import { Metrics, type Gauges } from "../status/metrics.ts";
 import { unmapAddress } from "../protocol/addresses.ts";
 import { formatReply, reply } from "../protocol/replies.ts";
 import { admitConnection, type ConnectionRefusal } from "./admission.ts";
-import { ControlListeners, planListeners, type ListenerMode } from "./listeners.ts";
+import type { ListenerMode } from "./listeners.ts";
 import { applyBandwidth } from "./presence.ts";
-import { SessionRegistry } from "./registry.ts";
+import { SessionRegistry, type DrainPlan } from "./registry.ts";
 import { SessionJournal } from "./journal.ts";
 import { Session, type SessionHost } from "./session.ts";
 import type { ServerView } from "./view.ts";
@@ -18,8 +18,8 @@ export class FtpServer implements SessionHost {
   readonly metrics = new Metrics();
   readonly #logger: Logger;
   readonly #sessions = new SessionRegistry();
-  readonly #listeners = new ControlListeners((socket, mode) => this.#accept(socket, mode));
   #view: ServerView;
+  #leaving = false;
   #draining = false;
   #lastSession = 0;
 
@@ -28,8 +28,14 @@ export class FtpServer implements SessionHost {
     this.#logger = logger;
   }
 
+  /** True once sessions end with the command that they are at. */
   get draining(): boolean {
     return this.#draining;
+  }
+
+  /** True once no more clients are let in. */
+  get leaving(): boolean {
+    return this.#leaving;
   }
 
   /** What is so at this moment, for metrics and status. */
@@ -40,7 +46,7 @@ export class FtpServer implements SessionHost {
     const expiriesMs = sites.flatMap(({ tls }) => tls?.certificate().expiresMs ?? []);
     const expiresMs = expiriesMs.length === 0 ? undefined : Math.min(...expiriesMs);
     return {
-      draining: this.#draining,
+      draining: this.#leaving,
       sessions: this.#sessions.size,
       transfers: transfersStarted - transfersCompleted - transfersFailed,
       passivePorts: passive.ports,
@@ -55,42 +61,31 @@ export class FtpServer implements SessionHost {
     return this.#view;
   }
 
-  /**
-   * Opens the listeners of the view.
-   *
-   * @throws ListenError
-   */
-  async listen(): Promise<void> {
-    await this.#listeners.listenOn(planListeners(this.#view.settings));
-  }
-
-  /**
-   * Puts a new view in force, listeners first: when one cannot be opened, nothing changes.
-   * Sessions see it with their next command.
-   *
-   * @throws ListenError
-   */
-  async replaceView(view: ServerView): Promise<void> {
-    await this.#listeners.listenOn(planListeners(view.settings));
+  /** Puts a new view in force; sessions see it with their next command. */
+  replaceView(view: ServerView): void {
     this.#view = view;
     applyBandwidth(view);
   }
 
-  /** Stops accepting, takes leave of all clients, resolves when the last one is gone. */
-  async drain(deadline: AbortSignal): Promise<void> {
-    this.#draining = true;
-    await this.#listeners[Symbol.asyncDispose]();
-    await this.#sessions.drain(deadline);
+  /** Takes leave of all clients, resolves when the last one is gone. */
+  async drain(plan: DrainPlan): Promise<void> {
+    this.#leaving = true;
+    const stop = (): void => void (this.#draining = true);
+    if (plan.idleMilliseconds === 0 || plan.deadline.aborted) stop();
+    else plan.deadline.addEventListener("abort", stop, { once: true });
+    this.#view.passivePorts.withdraw();
+    await this.#sessions.drain(plan);
   }
 
   onSessionClosed(session: Session): void {
     this.#sessions.remove(session);
   }
 
-  #accept(socket: Socket, mode: ListenerMode): void {
+  /** Lets a client in that has connected, or tells it why not. */
+  accept(socket: Socket, mode: ListenerMode): void {
     const address = unmapAddress(socket.remoteAddress ?? "");
     // A client that is gone already has no address any more.
-    if (address === "" || this.#draining) {
+    if (address === "" || this.#leaving) {
       socket.destroy();
       return;
     }
@@ -114,7 +109,7 @@ export class FtpServer implements SessionHost {
       accessLog: () => this.#view.w3cLog,
     });
     const session = new Session(socket, this, journal);
-    this.#sessions.add(session, admission.place);
+    this.#sessions.add(session, socket, admission.place);
     if (admission.warning !== undefined) {
       logger.log("warn", "logonWouldBeDenied", { reason: admission.warning });
     }

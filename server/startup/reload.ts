@@ -2,12 +2,10 @@
 import { ContractError } from "#contract";
 import type { Logger } from "../logging/logger.ts";
 import { ListenError } from "../session/listeners.ts";
-import type { FtpServer } from "../session/server.ts";
 import type { StartupArguments } from "./arguments.ts";
 import { watchFiles } from "./file-watch.ts";
+import type { Serving } from "./serving.ts";
 import { readSettings, watchedFiles } from "./settings-files.ts";
-import type { StatusPort } from "./status-port.ts";
-import { openView, type Adapters } from "./views.ts";
 
 /** What is wrong with settings that cannot be put in force, for the user; undefined for a bug. */
 export function describeProblem(error: unknown): string | undefined {
@@ -17,9 +15,7 @@ export function describeProblem(error: unknown): string | undefined {
 /** What is kept in step with the settings. */
 export interface Reloadable {
   readonly args: StartupArguments;
-  readonly adapters: Adapters;
-  readonly server: FtpServer;
-  readonly statusPort: StatusPort;
+  readonly serving: Serving;
   readonly logger: Logger;
 }
 
@@ -27,6 +23,7 @@ export class Reloader implements Disposable {
   readonly #parts: Reloadable;
   #watch: Disposable;
   #last: Promise<void> = Promise.resolve();
+  #over = false;
 
   constructor(parts: Reloadable) {
     this.#parts = parts;
@@ -35,52 +32,43 @@ export class Reloader implements Disposable {
 
   /** Reads everything again. Resolves when it is in force, or was found not to hold. */
   reload(): Promise<void> {
-    this.#last = this.#last.then(() => this.#reload());
+    this.#last = this.#last.then(() => (this.#over ? undefined : this.#reload()));
     return this.#last;
   }
 
+  /** Stops watching; resolves when a reload that is under way has ended. */
+  async stop(): Promise<void> {
+    this[Symbol.dispose]();
+    await this.#last;
+  }
+
   [Symbol.dispose](): void {
+    this.#over = true;
     this.#watch[Symbol.dispose]();
   }
 
   async #reload(): Promise<void> {
-    const { server, logger } = this.#parts;
+    const { args, serving, logger } = this.#parts;
     try {
-      await this.#replace();
-      server.metrics.settingsReloads++;
+      await serving.replace(await readSettings(args));
+      serving.countReload("done");
       logger.log("info", "settingsReloaded");
     } catch (error) {
-      server.metrics.settingsRefused++;
+      serving.countReload("refused");
       const problem = describeProblem(error);
       logger.log("error", "settingsRefused", {
         problem: problem ?? (error instanceof Error ? error.stack : String(error)),
         effect: "the settings in force stay as they are",
       });
+      return;
     }
-  }
-
-  /** Listeners are what can fail last; everything that is given up goes after them. */
-  async #replace(): Promise<void> {
-    const { args, adapters, server, statusPort } = this.#parts;
-    const before = server.view();
-    const view = await openView(adapters, await readSettings(args), before);
-    const moved = view.passivePorts !== before.passivePorts;
-    try {
-      await server.replaceView(view);
-    } catch (error) {
-      if (moved) await view.passivePorts[Symbol.asyncDispose]();
-      if (view.w3cLog !== before.w3cLog) view.w3cLog?.[Symbol.dispose]();
-      throw error;
-    }
-    if (view.w3cLog !== before.w3cLog) before.w3cLog?.[Symbol.dispose]();
-    if (moved) await before.passivePorts[Symbol.asyncDispose]();
+    if (this.#over) return;
     this.#watch[Symbol.dispose]();
     this.#watch = this.#startWatch();
-    await statusPort.follow(view.settings);
   }
 
   #startWatch(): Disposable {
-    const { args, server } = this.#parts;
-    return watchFiles(watchedFiles(args, server.view().settings), () => void this.reload());
+    const { args, serving } = this.#parts;
+    return watchFiles(watchedFiles(args, serving.settings), () => void this.reload());
   }
 }

@@ -17,6 +17,9 @@ export class Metrics {
   settingsRefused = 0;
 }
 
+/** The plain numbers, also those of several processes together. */
+export type Counters = Readonly<Metrics>;
+
 /** What is so at this moment. */
 export interface Gauges {
   readonly draining: boolean;
@@ -33,7 +36,7 @@ interface Series {
   readonly name: string;
   readonly type: "counter" | "gauge";
   readonly help: string;
-  readonly value: (metrics: Metrics, gauges: Gauges) => number | undefined;
+  readonly value: (counters: Counters, gauges: Gauges) => number | undefined;
 }
 
 /** Every series, in the order of the page; the reference in the documents is made from it. */
@@ -103,9 +106,9 @@ export const SERIES: readonly Series[] = [
 ];
 
 /** The text format of Prometheus, version 0.0.4. */
-export function formatMetrics(metrics: Metrics, gauges: Gauges): string {
+export function formatMetrics(counters: Counters, gauges: Gauges): string {
   return SERIES.flatMap(({ name, type, help, value }) => {
-    const number = value(metrics, gauges);
+    const number = value(counters, gauges);
     if (number === undefined) return [];
     return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${String(number)}`];
   })

@@ -11,6 +11,7 @@ import { hashPassword } from "../../server/auth/password-hash.ts";
 import { SharedPassivePorts } from "../../server/data/shared-passive-ports.ts";
 import type { LogFields, Logger } from "../../server/logging/logger.ts";
 import type { SessionLimits } from "../../server/session/limits.ts";
+import { Listeners, planListeners } from "../../server/session/listeners.ts";
 import { FtpServer } from "../../server/session/server.ts";
 import type { ServerView, SiteView } from "../../server/session/view.ts";
 import { openView } from "../../server/startup/views.ts";
@@ -80,7 +81,12 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
   );
   const view = withLimits(opened, options.limits ?? {});
   const server = new FtpServer(view, logger);
-  await server.listen();
+  const listeners = new Listeners({
+    onConnection: (socket, purpose) => {
+      if (purpose !== "health") server.accept(socket, purpose);
+    },
+  });
+  (await listeners.prepare(planListeners(settings))).commit();
   return {
     host,
     controlPort,
@@ -88,7 +94,8 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     server,
     records,
     async [Symbol.asyncDispose]() {
-      await server.drain(AbortSignal.timeout(100));
+      await listeners[Symbol.asyncDispose]();
+      await server.drain({ deadline: AbortSignal.timeout(100), idleMilliseconds: 0 });
       await view.passivePorts[Symbol.asyncDispose]();
       await rm(dataFolder, { recursive: true, force: true });
     },

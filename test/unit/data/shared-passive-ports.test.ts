@@ -102,7 +102,7 @@ test("a stranger is dropped and the owner is served", async () => {
   expect((await accepting).remotePort).toBe(client.localPort);
   expect(events).toContainEqual({
     event: "passiveStranger",
-    fields: { port: lease.port, peer: "127.0.0.2" },
+    fields: { port: lease.port, peer: "127.0.0.2", count: 1 },
   });
 });
 

@@ -1,8 +1,12 @@
-import { createServer } from "node:net";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { get } from "node:http";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { formatMetrics, Metrics, type Gauges } from "../../../server/status/metrics.ts";
-import { openStatusServer } from "../../../server/status/status-server.ts";
+import { StatusPages } from "../../../server/status/status-pages.ts";
 
 const gauges: Gauges = {
   draining: false,
@@ -14,30 +18,26 @@ const gauges: Gauges = {
   certificateExpiresSeconds: undefined,
 };
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  return address !== null && typeof address === "object" ? address.port : 0;
-}
-
 async function open(more: Partial<Gauges> = {}) {
-  const port = await freePort();
   const metrics = new Metrics();
   const now = { ...gauges, ...more };
-  const server = await openStatusServer({
-    port,
-    addresses: ["127.0.0.1"],
-    metrics,
-    gauges: () => now,
+  const pages = new StatusPages({
+    draining: now.draining,
+    report: () => ({ counters: metrics, gauges: now }),
   });
+  const server = createServer((socket) => pages.accept(socket)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${String(port)}`,
     port,
+    pages,
     metrics,
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      pages[Symbol.dispose]();
+      server.close();
+      await once(server, "close");
+    },
   };
 }
 
@@ -66,16 +66,31 @@ test("answers nothing but GET and HEAD of what it knows", async () => {
   expect(await (await fetch(`${subject.url}/healthz`, { method: "HEAD" })).text()).toBe("");
 });
 
-test("says that its port is taken", async () => {
-  await using first = await open();
-  await expect(
-    openStatusServer({
-      port: first.port,
-      addresses: ["127.0.0.1"],
-      metrics: first.metrics,
-      gauges: () => gauges,
-    }),
-  ).rejects.toMatchObject({ code: "EADDRINUSE" });
+test("answers on a unix socket too, in place of one that was left behind", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "gangway-status-"));
+  const path = join(folder, "status.sock");
+  await writeFile(path, "left behind");
+  await using subject = await open();
+  await subject.pages.listen(path);
+  const status = await new Promise<number | undefined>((resolve, reject) => {
+    get({ socketPath: path, path: "/healthz" }, ({ statusCode }) => resolve(statusCode)).on(
+      "error",
+      reject,
+    );
+  });
+  expect(status).toBe(200);
+  await rm(folder, { recursive: true });
+});
+
+test("holds no more than a bounded number of connections", async () => {
+  await using subject = await open();
+  const sockets = Array.from({ length: 65 }, () => connect(subject.port, "127.0.0.1"));
+  const last = sockets.at(-1);
+  if (last === undefined) throw new Error("no socket");
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  await once(last.resume(), "close");
+  expect(sockets.filter((socket) => socket.readyState === "open")).toHaveLength(64);
+  for (const socket of sockets) socket.destroy();
 });
 
 test("every series has its type and help once", () => {

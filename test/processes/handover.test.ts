@@ -1,0 +1,134 @@
+/** One generation of the server takes over from another while clients keep coming. */
+import { randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { hashPassword } from "../../server/auth/password-hash.ts";
+import { freePorts } from "../support/server.ts";
+import { ServiceManager, statusOf, type Unit } from "../support/service-manager.ts";
+import { WireClient } from "../support/wire-client.ts";
+
+const HOST = "127.0.0.1";
+const CHEAP = { logCost: 4, blockSize: 8, parallelism: 1 };
+/** That many clients meet the successor while its predecessor still drains. */
+const VISITS = 24;
+const PATIENT = { timeout: 60_000, interval: 50 };
+const LARGE_BYTES = 48 * 1024 * 1024;
+
+interface Site extends AsyncDisposable {
+  readonly folder: string;
+  readonly controlPort: number;
+  readonly healthPort: number;
+  readonly args: readonly string[];
+  readonly large: Buffer;
+}
+
+async function makeSite(): Promise<Site> {
+  const folder = await mkdtemp(join(tmpdir(), "gangway-handover-"));
+  const [controlPort = 0, healthPort = 0, ...passive] = await freePorts(HOST, 14);
+  const large = randomBytes(LARGE_BYTES);
+  await mkdir(join(folder, "data"));
+  await writeFile(join(folder, "data", "large.bin"), large);
+  await writeFile(join(folder, "data", "small.txt"), "small");
+  const settings = {
+    listen: { addresses: [HOST], controlPort, healthProbePort: healthPort },
+    passive: { ports: `${String(passive[0])}-${String(passive.at(-1))}` },
+    tls: { controlPolicy: "allow" },
+    dataFolder: join(folder, "data"),
+    accounts: [{ name: "alice", passwordHash: await hashPassword("secret", CHEAP) }],
+  };
+  await writeFile(join(folder, "settings.json"), JSON.stringify(settings));
+  return {
+    folder,
+    controlPort,
+    healthPort,
+    args: ["--settings", join(folder, "settings.json")],
+    large,
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+async function visit(port: number): Promise<void> {
+  await using client = await WireClient.open(HOST, port);
+  await client.login();
+  const { data, codes } = await client.download("RETR small.txt");
+  expect({ data, codes }).toEqual({ data: "small", codes: [150, 226] });
+  await client.expect("QUIT", 221);
+}
+
+async function sessionsOpened(unit: Unit): Promise<number> {
+  const page = JSON.parse((await statusOf(unit, "/status"))?.body ?? "") as {
+    readonly counted: { readonly sessionsOpened: number };
+  };
+  return page.counted.sessionsOpened;
+}
+
+/** Clients that come one after another, until told to stop. */
+async function keepVisiting(port: number, until: AbortSignal): Promise<number> {
+  let visits = 0;
+  while (!until.aborted) {
+    await visit(port);
+    visits++;
+  }
+  return visits;
+}
+
+test.each([[[]]])("a hand-over refuses no client and cuts no transfer (%j)", async (more) => {
+  await using site = await makeSite();
+  const { controlPort, healthPort, args, large } = site;
+  await using manager = await ServiceManager.open(HOST, [controlPort, healthPort], site.folder);
+  const a = await manager.start("a", [...args, ...more]);
+  await using downloader = await WireClient.open(HOST, controlPort);
+  await downloader.login();
+  const data = await downloader.openData();
+  const received: Buffer[] = [];
+  data.on("data", (chunk: Buffer) => received.push(chunk));
+  data.pause();
+  await downloader.expect("RETR large.bin", 150);
+  await using midway = await WireClient.open(HOST, controlPort);
+  await midway.reply();
+
+  using stop = new DisposableStack();
+  const enough = new AbortController();
+  stop.defer(() => enough.abort());
+  const visitors = Promise.all(
+    Array.from({ length: 4 }, () => keepVisiting(controlPort, enough.signal)),
+  );
+  const b = await manager.start("b", [...args, ...more]);
+  process.kill(a.processId, "SIGUSR2");
+  await vi.waitUntil(async () => (await statusOf(a, "/healthz"))?.status === 503, PATIENT);
+  const before = await sessionsOpened(b);
+  await vi.waitUntil(async () => (await sessionsOpened(b)) >= before + VISITS, PATIENT);
+  // Azure's probe meets the one that serves.
+  expect((await fetch(`http://${HOST}:${String(healthPort)}/healthz`)).status).toBe(200);
+  enough.abort();
+  const visits = await visitors;
+  expect(Math.min(...visits)).toBeGreaterThan(0);
+
+  // Whoever was in the midst of logging in goes on with the old one, and so does the transfer.
+  await midway.expect("USER alice", 331);
+  await midway.expect("PASS secret", 230);
+  expect((await midway.download("RETR small.txt")).data).toBe("small");
+  data.resume();
+  expect((await downloader.reply()).code).toBe(226);
+  expect(Buffer.concat(received).equals(large)).toBe(true);
+  expect((await downloader.download("RETR small.txt")).data).toBe("small");
+  await downloader.expect("QUIT", 221);
+  await midway.expect("QUIT", 221);
+  await manager.ended(a);
+  await visit(controlPort);
+  expect(manager.records.filter(({ event }) => event === "bug")).toEqual([]);
+});
+
+test("a socket that no binding asks for is logged and left alone", async () => {
+  await using site = await makeSite();
+  const [stray = 0] = await freePorts(HOST, 1);
+  await using manager = await ServiceManager.open(HOST, [stray, site.controlPort], site.folder);
+  await manager.start("a", site.args);
+  await visit(site.controlPort);
+  expect(manager.records).toContainEqual(
+    expect.objectContaining({ event: "socketUnused", address: HOST, port: stray }),
+  );
+  expect((await fetch(`http://${HOST}:${String(site.healthPort)}/healthz`)).status).toBe(200);
+});
