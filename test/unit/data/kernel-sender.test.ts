@@ -66,10 +66,9 @@ test.runIf(native)(
       calls,
       pace: new DiskPace(),
     });
-    for (let step = sender.step(0, BYTES); step.kind === "moved"; step = sender.step(0, BYTES)) {
-      moved += step.bytes;
-    }
-    expect(sender.step(0, BYTES).kind).toBe("full");
+    let step = sender.step(0, BYTES);
+    for (; step.kind === "moved"; step = sender.step(0, BYTES)) moved += step.bytes;
+    expect(step.kind).toBe("full");
     const left = calls.unacknowledgedBytes(descriptorOf(accepted) ?? -1) ?? 0;
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThan(moved);
@@ -78,8 +77,9 @@ test.runIf(native)(
     await new Promise<void>((resolve) => {
       client.on("data", (chunk: Buffer) => {
         received += chunk.length;
-        if (received === moved) resolve();
+        if (received >= moved) resolve();
       });
+      client.resume();
     });
     accepted.destroy();
     client.destroy();
