@@ -16,6 +16,7 @@ const server = explained(
       stack: pulumi.getStack(),
       location: new pulumi.Config("azure-native").require("location"),
       probePassword: config.getSecret("probePassword"),
+      alertWebhookUri: config.getSecret("alertWebhookUri"),
       runnerPrivateKey: config.getSecret("runnerPrivateKey"),
     }),
 );

@@ -51,12 +51,26 @@ const machineSettings = v.object({
  */
 export function collectArtefacts(resources: readonly DeclaredResource[]): ExposureArtefacts {
   return {
-    subnetNsg: read(securityGroup, resources, "network:NetworkSecurityGroup", "subnet-nsg"),
+    subnetNsg: readOptional(securityGroup, resources, "network:NetworkSecurityGroup", "subnet-nsg"),
     nicNsg: read(securityGroup, resources, "network:NetworkSecurityGroup", "nic-nsg"),
-    virtualNetwork: read(virtualNetwork, resources, "network:VirtualNetwork"),
-    publicIpAddress: read(publicIpAddress, resources, "network:PublicIPAddress"),
+    virtualNetwork: readOptional(virtualNetwork, resources, "network:VirtualNetwork"),
+    publicIpAddress: read(publicIpAddress, resources, "network:PublicIPAddress", "address"),
     ...readDelivered(resources),
   };
+}
+
+/** As `read`, of what a stack may be given instead of making it. */
+function readOptional<S extends v.GenericSchema>(
+  schema: S,
+  resources: readonly DeclaredResource[],
+  type: string,
+  name?: string,
+): v.InferOutput<S> | undefined {
+  const isMade = resources.some(
+    (resource) =>
+      resource.type === `azure-native:${type}` && (name === undefined || resource.name === name),
+  );
+  return isMade ? read(schema, resources, type, name) : undefined;
 }
 
 function read<S extends v.GenericSchema>(

@@ -1,20 +1,23 @@
 /** Network, security groups and public address: the way in. */
-import type * as pulumi from "@pulumi/pulumi";
 import { NetworkInterface } from "@pulumi/azure-native/network/networkInterface.js";
 import { NetworkSecurityGroup } from "@pulumi/azure-native/network/networkSecurityGroup.js";
 import { PublicIPAddress } from "@pulumi/azure-native/network/publicIPAddress.js";
-import { VirtualNetwork } from "@pulumi/azure-native/network/virtualNetwork.js";
-import { interpolate } from "@pulumi/pulumi";
+import type { VirtualNetwork } from "@pulumi/azure-native/network/virtualNetwork.js";
+import type * as pulumi from "@pulumi/pulumi";
 import { planIdleTimeouts } from "#contract";
 import { planAccess } from "../plan/access.ts";
 import type { NetworkExposure } from "../plan/exposure.ts";
 import { planDnsLabel } from "../plan/names.ts";
 import { planSecurityRules } from "../plan/security-rules.ts";
+import { createBastion } from "./bastion.ts";
 import { protectedInProduction, type StackContext } from "./stack-context.ts";
+import { createSubnet } from "./subnet.ts";
 
 export interface StackNetwork {
-  readonly virtualNetwork: VirtualNetwork;
-  readonly subnetNsg: NetworkSecurityGroup;
+  /** Undefined where the network is given. */
+  readonly virtualNetwork: VirtualNetwork | undefined;
+  /** Undefined where the subnet is given: then its security group is its owner's. */
+  readonly subnetNsg: NetworkSecurityGroup | undefined;
   readonly nicNsg: NetworkSecurityGroup;
   readonly publicIpAddress: PublicIPAddress;
   readonly networkInterface: NetworkInterface;
@@ -24,51 +27,20 @@ export interface StackNetwork {
   readonly declared: NetworkExposure;
 }
 
-/** @param resourceGroupId makes the DNS label unique in its region. */
-export function createNetwork(
-  context: StackContext,
-  resourceGroupId: pulumi.Output<string>,
-): StackNetwork {
-  const { settings, names, base, tags, location, resourceGroupName, parent } = context;
-  const { network, machine, dnsLabel } = settings;
+export function createNetwork(context: StackContext): StackNetwork {
+  const { settings, names, base, tags, location, resourceGroupId, resourceGroupName, parent } =
+    context;
+  const { machine, dnsLabel } = settings;
   const common = { resourceGroupName, location, tags };
-  const timeouts = planIdleTimeouts(settings.idleTimeoutMinutes);
-  const flowTimeoutInMinutes = timeouts.virtualNetworkSeconds / 60;
-  const idleTimeoutInMinutes = timeouts.publicIpSeconds / 60;
+  const idleTimeoutInMinutes = planIdleTimeouts(settings.idleTimeoutMinutes).publicIpSeconds / 60;
 
-  // The same rules on both, and all of them inline: rules of their own would be undone here.
-  const access = planAccess(settings);
-  const subnetRules = planSecurityRules(access);
-  const nicRules = planSecurityRules(access);
-  const subnetNsg = new NetworkSecurityGroup(
-    "subnet-nsg",
-    { ...common, networkSecurityGroupName: names.subnetNsg, securityRules: subnetRules },
-    { parent },
-  );
+  // The same rules on subnet and interface, and all of them inline: rules of their own would be
+  // undone here.
+  const securityRules = planSecurityRules(planAccess(settings));
+  const subnet = createSubnet(context, securityRules);
   const nicNsg = new NetworkSecurityGroup(
     "nic-nsg",
-    { ...common, networkSecurityGroupName: names.nicNsg, securityRules: nicRules },
-    { parent },
-  );
-
-  const virtualNetwork = new VirtualNetwork(
-    "network",
-    {
-      ...common,
-      virtualNetworkName: names.virtualNetwork,
-      addressSpace: { addressPrefixes: [network.virtualNetworkCidr] },
-      flowTimeoutInMinutes,
-      // Inline, like the rules: a network that is written without its subnets loses them.
-      subnets: [
-        {
-          name: names.subnet,
-          addressPrefix: network.subnetCidr,
-          networkSecurityGroup: { id: subnetNsg.id },
-          // Private: the only way out is the machine's own public address.
-          defaultOutboundAccess: false,
-        },
-      ],
-    },
+    { ...common, networkSecurityGroupName: names.nicNsg, securityRules },
     { parent },
   );
 
@@ -84,6 +56,7 @@ export function createNetwork(
       idleTimeoutInMinutes,
       dnsSettings: {
         domainNameLabel:
+          // Unique in its region.
           dnsLabel === "" ? resourceGroupId.apply((id) => planDnsLabel(base, id)) : dnsLabel,
       },
     },
@@ -101,22 +74,24 @@ export function createNetwork(
           name: "primary",
           primary: true,
           privateIPAllocationMethod: "Dynamic",
-          // The subnet's id follows from the network's, and so stays known while that one changes.
-          subnet: { id: interpolate`${virtualNetwork.id}/subnets/${names.subnet}` },
+          subnet: { id: subnet.id },
           publicIPAddress: { id: publicIpAddress.id },
         },
       ],
     },
-    { parent },
+    { parent, dependsOn: [...subnet.resources] },
   );
-  const resources = { virtualNetwork, subnetNsg, nicNsg, publicIpAddress, networkInterface };
+  createBastion(context, subnet);
   return {
-    ...resources,
-    resources: Object.values(resources),
+    virtualNetwork: subnet.virtualNetwork,
+    subnetNsg: subnet.securityGroup,
+    nicNsg,
+    publicIpAddress,
+    networkInterface,
+    resources: [...subnet.resources, nicNsg, publicIpAddress, networkInterface],
     declared: {
-      subnetNsg: { securityRules: subnetRules },
-      nicNsg: { securityRules: nicRules },
-      virtualNetwork: { flowTimeoutInMinutes },
+      ...subnet.declared,
+      nicNsg: { securityRules },
       publicIpAddress: { idleTimeoutInMinutes },
     },
   };

@@ -20,11 +20,15 @@ import { planMachineSettings, planSettingsBlob } from "../plan/machine-settings.
 import { planBase, planNames } from "../plan/names.ts";
 import { planTags } from "../plan/tags.ts";
 import { planUrls } from "../plan/urls.ts";
+import { admitAdministrators } from "./administrators.ts";
+import { createBackup } from "./backup.ts";
 import { buildBundle } from "./bundle.ts";
 import { createCertificate } from "./certificate.ts";
 import { createDelivery } from "./delivery.ts";
 import { createDeliveryStore } from "./delivery-store.ts";
+import { createDnsRecord } from "./dns-record.ts";
 import { createMachine } from "./machine.ts";
+import { createMonitoring, requireAlertReceiver } from "./monitoring.ts";
 import { createNetwork, type StackNetwork } from "./network.ts";
 import {
   createProbe,
@@ -45,6 +49,8 @@ export interface PassiveFtpServerArgs {
   readonly location: pulumi.Input<string>;
   /** Password of the probe's account; required unless `settings.probe.mode` is `off`. */
   readonly probePassword?: pulumi.Output<string> | undefined;
+  /** Secret webhook that is told of alerts, beside `settings.monitoring.emailAddresses`. */
+  readonly alertWebhookUri?: pulumi.Output<string> | undefined;
   /** For `settings.probe.mode` `runner`: private SSH key. */
   readonly runnerPrivateKey?: pulumi.Output<string> | undefined;
 }
@@ -67,6 +73,7 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
     super("gangway:index:PassiveFtpServer", name, {}, options);
     const { settings, stack, location } = args;
     const probePassword = requireProbePassword(settings, stack, args.probePassword);
+    requireAlertReceiver(settings, stack, args.alertWebhookUri);
     const base = planBase(args.project, stack);
     const tags = planTags(settings, stack);
     const names = planNames(base);
@@ -77,15 +84,15 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
       { resourceGroupName: names.resourceGroup, location, tags },
       { parent: this },
     );
-    const resourceGroupName = resourceGroup.name;
+    const { name: resourceGroupName, id: resourceGroupId } = resourceGroup;
     const plain = { settings, base, names, tags, location };
-    const context: StackContext = { ...plain, resourceGroupName, parent: this };
+    const context: StackContext = { ...plain, resourceGroupName, resourceGroupId, parent: this };
     const identity = new UserAssignedIdentity(
       "identity",
       { resourceGroupName, location, tags, resourceName: names.identity },
       { parent: this },
     );
-    const network = createNetwork(context, resourceGroup.id);
+    const network = createNetwork(context);
     const deployed = joinStages(settings, network);
 
     const bundle = buildBundle(settings, { parent: this });
@@ -101,6 +108,15 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
       certificate,
       deployed,
       probePasswordHash,
+    });
+    createBackup(context, machine.dataDisk);
+    createDnsRecord(context, network.publicIpAddress);
+    admitAdministrators(context, machine, delivery);
+    createMonitoring(context, {
+      machine,
+      identity,
+      delivery,
+      webhookUri: args.alertWebhookUri,
     });
     createProbe(context, {
       deployed,
@@ -148,12 +164,19 @@ function exposureOf(
 ): pulumi.Output<readonly ExposureSummary[]> {
   const live: pulumi.Output<NetworkExposure> = pulumi.runtime.isDryRun()
     ? pulumi.output(declared)
-    : pulumi.output({
-        subnetNsg: { securityRules: subnetNsg.securityRules },
-        nicNsg: { securityRules: nicNsg.securityRules },
-        virtualNetwork: { flowTimeoutInMinutes: virtualNetwork.flowTimeoutInMinutes },
-        publicIpAddress: { idleTimeoutInMinutes: publicIpAddress.idleTimeoutInMinutes },
-      });
+    : pulumi
+        .all([
+          pulumi.output(subnetNsg?.securityRules),
+          nicNsg.securityRules,
+          pulumi.output(virtualNetwork?.flowTimeoutInMinutes),
+          publicIpAddress.idleTimeoutInMinutes,
+        ])
+        .apply(([subnetRules, nicRules, flowTimeoutInMinutes, idleTimeoutInMinutes]) => ({
+          subnetNsg: subnetNsg === undefined ? undefined : { securityRules: subnetRules },
+          nicNsg: { securityRules: nicRules },
+          virtualNetwork: { flowTimeoutInMinutes },
+          publicIpAddress: { idleTimeoutInMinutes },
+        }));
   return live.apply((network) =>
     summarizeExposure(readExposure({ ...network, guestFirewall, sysctl, serverSettings: server })),
   );

@@ -1,14 +1,13 @@
-/** Role assignments of the machine's identity. */
+/** Role assignments of identities: the machine's, and that of the backup vault. */
 import type * as pulumi from "@pulumi/pulumi";
 import { RoleAssignment } from "@pulumi/azure-native/authorization/roleAssignment.js";
-import type { UserAssignedIdentity } from "@pulumi/azure-native/managedidentity/userAssignedIdentity.js";
 import { all, output } from "@pulumi/pulumi";
 import { planRoleAssignmentName, planRoleDefinitionId, type Role } from "../plan/roles.ts";
 
 /** Lets the identity use `role` on `scope` and on nothing else. */
 export function assignRole(
   name: string,
-  identity: UserAssignedIdentity,
+  identity: { readonly principalId: pulumi.Output<string> },
   role: Role,
   scope: pulumi.Input<string>,
   parent: pulumi.Resource,

@@ -11,6 +11,7 @@ export interface StackContext {
   readonly tags: Record<string, string>;
   readonly location: pulumi.Input<string>;
   readonly resourceGroupName: pulumi.Output<string>;
+  readonly resourceGroupId: pulumi.Output<string>;
   /** The component that everything belongs to. */
   readonly parent: pulumi.Resource;
 }

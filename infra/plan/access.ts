@@ -33,6 +33,9 @@ export interface AccessRule {
   readonly sourcePort: number | undefined;
 }
 
+/** Where sshd listens, as distributions ship it. */
+const SSH = singlePort(22);
+
 type ClientPurpose = "Control" | "ImplicitTls" | "PassiveRange";
 
 interface ClientPort {
@@ -67,6 +70,7 @@ const PRIORITY = {
   probe: { Control: 200, ImplicitTls: 210, PassiveRange: 220 },
   admins: 300,
   healthProbe: 310,
+  bastion: 320,
   activeData: { Control: 100, ImplicitTls: 110 },
 } as const satisfies Record<string, number | Partial<Record<ClientPurpose, number>>>;
 
@@ -93,7 +97,18 @@ export function planAccess(settings: Settings): readonly AccessRule[] {
       { kind: "azureHealthProbe" },
       { description: "Azure's health probe, which the deny-all below would shut out." },
     ),
+    ...planBastion(settings),
     ...planActiveMode(settings, minimizeCidrs([...clients, ...probe])),
+  ];
+}
+
+/** SSH from the subnet of Bastion, and from nowhere else. */
+function planBastion({ bastion }: Settings): readonly AccessRule[] {
+  if (bastion.mode === "off") return [];
+  return [
+    inbound("AllowBastionToSsh", PRIORITY.bastion, SSH, addresses([bastion.subnetCidr]), {
+      description: "Administrators, through Bastion only.",
+    }),
   ];
 }
 

@@ -66,3 +66,15 @@ export function missingProbePassword(stack: string): ContractError {
     },
   ]);
 }
+
+/** The finding for alerts that nobody would receive. */
+export function missingAlertReceiver(stack: string): ContractError {
+  return new ContractError([
+    {
+      setting: "monitoring.emailAddresses",
+      value: "(empty)",
+      problem: "leaves nobody who is told of alerts in production",
+      fix: `name somebody: pulumi config set --path 'monitoring.emailAddresses[0]' NAME@EXAMPLE.COM --stack ${stack}; or set a webhook: pulumi config set --secret alertWebhookUri URI --stack ${stack}`,
+    },
+  ]);
+}

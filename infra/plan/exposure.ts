@@ -4,8 +4,11 @@
  * that a layer that disagrees shows.
  */
 import {
+  activeDataPort,
   ANYWHERE,
   formatRange,
+  HIGHEST_PORT,
+  LOWEST_UNPRIVILEGED_PORT,
   mergeRanges,
   parseRange,
   parseWith,
@@ -58,14 +61,17 @@ export interface ExposureRow {
   readonly idleTimeoutSeconds?: number;
   /** Seconds of silence after which this layer has TCP keepalive speak. */
   readonly keepaliveSeconds?: number;
+  /** What the stack does not know of this layer, and who does. */
+  readonly note?: string;
 }
 
 /** The resources that packets pass, as declared or as the cloud has them. */
 export interface NetworkExposure {
-  readonly subnetNsg: SecurityGroupProperties;
+  /** Undefined where the subnet is given: its security group is its owner's, and not looked at. */
+  readonly subnetNsg?: SecurityGroupProperties | undefined;
   readonly nicNsg: SecurityGroupProperties;
   /** The network of the subnet, for its idle timeout. */
-  readonly virtualNetwork?: { readonly flowTimeoutInMinutes?: number | undefined };
+  readonly virtualNetwork?: { readonly flowTimeoutInMinutes?: number | undefined } | undefined;
   /** The address of the NIC, for its idle timeout. */
   readonly publicIpAddress?: { readonly idleTimeoutInMinutes?: number | undefined };
 }
@@ -84,7 +90,9 @@ export interface ExposureArtefacts extends NetworkExposure {
 export function readExposure(artefacts: ExposureArtefacts): readonly ExposureRow[] {
   return [
     {
-      ...filterRow("subnetNsg", readSecurityGroup(artefacts.subnetNsg)),
+      ...(artefacts.subnetNsg === undefined
+        ? GIVEN_SUBNET
+        : filterRow("subnetNsg", readSecurityGroup(artefacts.subnetNsg))),
       ...idleTimeout(artefacts.virtualNetwork?.flowTimeoutInMinutes),
     },
     {
@@ -96,6 +104,14 @@ export function readExposure(artefacts: ExposureArtefacts): readonly ExposureRow
     readServerSettings(artefacts.serverSettings),
   ];
 }
+
+const GIVEN_SUBNET: ExposureRow = {
+  layer: "subnetNsg",
+  ranges: [],
+  sources: [],
+  rules: [],
+  note: "given subnet (network.subnetId): the stack neither reads nor changes its security group; it has to let in what nicNsg lets in",
+};
 
 function idleTimeout(minutes: number | undefined) {
   return minutes === undefined ? {} : { idleTimeoutSeconds: minutes * 60 };
@@ -185,10 +201,32 @@ function readServerSettings(file: unknown): ExposureRow {
       ...rule("controlPort", singlePort(listen.controlPort)),
       ...rule("implicitTlsPort", optional(listen.implicitTlsPort)),
       ...rule("healthProbePort", optional(listen.healthProbePort)),
-      ...rule(activeMode ? "passive (active mode on)" : "passive", passive.ports),
+      ...rule("passive", passive.ports),
+      ...(activeMode
+        ? [
+            ...activeRule("activeData of controlPort", listen.controlPort),
+            ...activeRule("activeData of implicitTlsPort", listen.implicitTlsPort),
+          ]
+        : []),
     ],
     ...(keepalive === undefined ? {} : { keepaliveSeconds: keepalive.idleSeconds }),
   };
+}
+
+/** Active mode: the server connects to its client, from the port below the control port. */
+function activeRule(name: string, controlPort: number | undefined): readonly ExposureRule[] {
+  return controlPort === undefined
+    ? []
+    : [
+        {
+          name,
+          direction: "outbound",
+          protocol: "tcp",
+          ports: [formatRange({ first: LOWEST_UNPRIVILEGED_PORT, last: HIGHEST_PORT })],
+          sources: [ANYWHERE],
+          sourcePorts: [formatRange(singlePort(activeDataPort(controlPort)))],
+        },
+      ];
 }
 
 /** A row with one line of text per permission: short enough for a stack's outputs. */
@@ -198,13 +236,27 @@ export function summarizeExposure(rows: readonly ExposureRow[]): readonly Exposu
   return rows.map((row) => ({ ...row, rules: row.rules.map(summarizeRule) }));
 }
 
-function summarizeRule({ name, direction, protocol, ports, sources, sourcePorts }: ExposureRule) {
-  const own = sourcePorts === undefined ? "" : `, source port ${sourcePorts.join(", ")}`;
-  const far = `${direction === "inbound" ? "from" : "to"} ${sources.join(", ")}`;
-  return `${direction} ${protocol} ${ports.join(", ")} ${far}${own} (${name})`;
+/** The far end of a rule: who may connect, or where the machine may connect to. */
+function formatPeers({ direction, sources }: ExposureRule): string {
+  return `${direction === "inbound" ? "from" : "to"} ${sources.join(", ")}`;
 }
 
-const HEADER = ["layer", "direction", "protocol", "ports", "source", "rule", "timeouts"];
+function summarizeRule(rule: ExposureRule): string {
+  const { name, direction, protocol, ports, sourcePorts } = rule;
+  const own = sourcePorts === undefined ? "" : `, source port ${sourcePorts.join(", ")}`;
+  return `${direction} ${protocol} ${ports.join(", ")} ${formatPeers(rule)}${own} (${name})`;
+}
+
+const HEADER = [
+  "layer",
+  "direction",
+  "protocol",
+  "destination ports",
+  "from or to",
+  "source ports",
+  "rule",
+  "timeouts",
+];
 
 /** Writes the table for people: one line per permission, layer by layer. */
 export function formatExposure(rows: readonly ExposureRow[]): string {
@@ -228,14 +280,16 @@ function formatRow(row: ExposureRow): readonly (readonly string[])[] {
     ...(row.keepaliveSeconds === undefined ? [] : [`keepalive ${String(row.keepaliveSeconds)} s`]),
   ].join(", ");
   if (row.rules.length === 0) {
-    return [[row.layer, "", "", row.ranges.join(" ") || "none", "", "", timeouts]];
+    const ports = row.note === undefined ? row.ranges.join(" ") || "none" : "unknown";
+    return [[row.layer, "", "", ports, row.note ?? "", "", "", timeouts]];
   }
   return row.rules.map((rule, index) => [
     index === 0 ? row.layer : "",
     rule.direction,
     rule.protocol,
     rule.ports.join(" "),
-    rule.sources.join(" "),
+    formatPeers(rule),
+    (rule.sourcePorts ?? ["any"]).join(" "),
     rule.name,
     index === 0 ? timeouts : "",
   ]);

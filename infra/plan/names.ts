@@ -33,14 +33,33 @@ export interface Names {
   readonly certificateSecret: string;
   /** 1 to 80. */
   readonly runCommand: string;
+  readonly bastion: string;
+  readonly bastionAddress: string;
+  /** 4 to 63. */
+  readonly workspace: string;
+  /** 3 to 64. */
+  readonly dataCollectionRule: string;
+  /** 1 to 260. */
+  readonly actionGroup: string;
+  /** 2 to 50. */
+  readonly backupVault: string;
+  /** 3 to 150. */
+  readonly backupPolicy: string;
+  /** 1 to 90. */
+  readonly snapshotGroup: string;
 }
+
+/** Azure wants this name of the subnet that Bastion lives in. */
+export const BASTION_SUBNET = "AzureBastionSubnet";
 
 /** Long enough to tell stacks apart, short enough that base and noun fit the tightest limit. */
 const LONGEST_BASE = 40;
 
 /** The base of all names: starts with a letter, ends with a letter or digit. */
 export function planBase(project: string, stack: string): string {
-  return shorten(`${project}-${stack}`, LONGEST_BASE);
+  // Whatever has a hyphen of its own could be read as another project with another stack.
+  const separator = project.includes("-") ? "/" : "-";
+  return shorten(`${project}${separator}${stack}`, LONGEST_BASE);
 }
 
 export function planNames(base: string): Names {
@@ -59,6 +78,15 @@ export function planNames(base: string): Names {
     container: "delivery",
     certificateSecret: "certificate",
     runCommand: "deliver",
+    bastion: `${base}-bastion`,
+    bastionAddress: `${base}-bastion-address`,
+    workspace: `${base}-logs`,
+    dataCollectionRule: `${base}-logs`,
+    actionGroup: `${base}-alerts`,
+    backupVault: `${base}-backup`,
+    backupPolicy: "daily",
+    // The underscore, which no base has, keeps it apart from the group of a stack of this name.
+    snapshotGroup: `${base}_snapshots`,
   };
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 
 /**
- * Ids of Azure's built-in roles, the least that delivery needs.
+ * Ids of Azure's built-in roles, the least that delivery and backup need.
  * https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
  */
 export const ROLES = {
@@ -10,6 +10,16 @@ export const ROLES = {
   storageBlobDataReader: "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
   /** Read the values of a vault's secrets. */
   keyVaultSecretsUser: "4633458b-17de-408a-b874-0445c86b69e6",
+  /** Import certificates into a vault. */
+  keyVaultCertificatesOfficer: "a4417e6f-fecd-4de8-b567-7b0420556985",
+  /** Change a record set of a DNS zone. */
+  dnsZoneContributor: "befefa01-2a29-4197-83a8-272ff33ce314",
+  /** For Azure Backup: read a disk for a snapshot. */
+  diskBackupReader: "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24",
+  /** For Azure Backup: make and remove snapshots in a resource group. */
+  diskSnapshotContributor: "7efff54f-a5b4-42b5-a1c5-5411624893ce",
+  /** For Azure Backup: make a disk out of a snapshot in a resource group. */
+  diskRestoreOperator: "b50d9833-a0cb-478e-945f-707fcc997c13",
 } as const;
 export type Role = keyof typeof ROLES;
 

@@ -174,7 +174,8 @@ export class Cloud {
     previous: CloudResource | undefined,
   ): void {
     const location = textAt(inputs, "location");
-    if (location !== undefined && zonesOf(location) === undefined) {
+    const isGlobal = type.global === true && location?.toLowerCase() === "global";
+    if (location !== undefined && !isGlobal && zonesOf(location) === undefined) {
       throw new ArmError(
         "LocationNotAvailableForResourceType",
         `The provided location '${location}' is not available for resource type '${type.armType}'. List of available regions for the resource type is '${regionNames().join(",")}'.`,

@@ -77,6 +77,7 @@ function inShape(
     case "flag":
     case "map":
     case "asset":
+    case "anything":
       return [{ path, depth, unsimulated: [] }];
   }
 }
@@ -104,8 +105,9 @@ export function formatCoverage(coverage: Coverage): string {
     "Refusals carry the codes of the Azure Resource Manager, as seen in public reports. Where no report",
     "shows the code, the lab's own stands in: `PublicIPAddressHasInvalidIdleTimeout`,",
     "`InvalidFlowTimeoutInMinutes`, `SecurityRuleCountLimitReached`,",
-    "`SecurityRuleAddressPrefixLimitReached` and `VMExtensionProvisioningError` for Run Commands; the",
-    "rules behind them are Azure's. `ResourceExists` is what Pulumi's provider says.",
+    "`SecurityRuleAddressPrefixLimitReached`, `BastionSubnetInvalid`, `BackupVaultNotEmpty`,",
+    "`InvalidAlertWindow`, and `VMExtensionProvisioningError` for Run Commands; the rules behind them are",
+    "Azure's. `ResourceExists` is what Pulumi's provider says.",
     "",
     ...types,
     "## Functions",

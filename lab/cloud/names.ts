@@ -97,3 +97,60 @@ export const secretName: NameRule = (name) => {
     `The request URI contains an invalid name: ${name}. A secret's name has 1 to 127 letters, digits and '-'.`,
   );
 };
+
+/** A rule of one pattern, as most resource providers have it. */
+const patterned =
+  (pattern: RegExp, code: string, words: string): NameRule =>
+  (name) => {
+    if (pattern.test(name)) return;
+    throw new ArmError(code, `The resource name '${name}' is invalid: ${words}.`);
+  };
+
+export const workspaceName = patterned(
+  /^[A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9]$/,
+  "InvalidResourceName",
+  "4 to 63 letters, digits and '-', beginning and ending with a letter or digit",
+);
+
+export const dataCollectionRuleName = patterned(
+  /^[A-Za-z0-9][\w-]{1,62}[A-Za-z0-9]$/,
+  "InvalidResourceName",
+  "3 to 64 letters, digits, '-' and '_', beginning and ending with a letter or digit",
+);
+
+/** Alerts and action groups. */
+export const alertName = patterned(
+  /^(?!.*[ .]$)[^*#&+:<>?@%{}\\/\p{Cc}]{1,260}$/u,
+  "BadRequest",
+  "1 to 260 characters without * # & + : < > ? @ % { } \\ /, not ending with a space or full stop",
+);
+
+export const backupVaultName = patterned(
+  /^[A-Za-z][A-Za-z0-9-]{1,49}$/,
+  "InvalidResourceName",
+  "2 to 50 letters, digits and '-', beginning with a letter",
+);
+
+export const backupItemName = patterned(
+  /^[A-Za-z0-9][\w-]{2,149}$/,
+  "InvalidResourceName",
+  "3 to 150 letters, digits, '-' and '_'",
+);
+
+export const extensionName = patterned(
+  /^[A-Za-z0-9][\w.-]{0,79}$/,
+  "InvalidParameter",
+  "1 to 80 letters, digits, '.', '_' and '-'",
+);
+
+export const dnsZoneName = patterned(
+  /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)+$/i,
+  "BadRequest",
+  "2 or more labels of a DNS name",
+);
+
+export const recordSetName = patterned(
+  /^(?:@|\*|[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*)$/i,
+  "BadRequest",
+  "a DNS name relative to its zone, or @",
+);

@@ -1,10 +1,10 @@
 /** Looking up what a declaration refers to, and Azure's answers when it is not there. */
 import { ArmError } from "./errors.ts";
-import { sameId } from "./identifiers.ts";
+import { resourceGroupId, resourceGroupOf, sameId } from "./identifiers.ts";
 import { normalizeRegion } from "./regions.ts";
 import { sha256 } from "./state.ts";
 import type { CloudResource, CloudState } from "./state.ts";
-import { isRecord, textAt, type Value } from "./values.ts";
+import { isRecord, textAt, type Properties, type Value } from "./values.ts";
 
 /** Region of a resource, in Azure's short form. */
 export function regionOf(resource: CloudResource): string {
@@ -71,3 +71,31 @@ export const PUBLIC_IP_ADDRESS = "azure-native:network:PublicIPAddress";
 export const VIRTUAL_MACHINE = "azure-native:compute:VirtualMachine";
 export const DISK = "azure-native:compute:Disk";
 export const USER_ASSIGNED_IDENTITY = "azure-native:managedidentity:UserAssignedIdentity";
+export const WORKSPACE = "azure-native:operationalinsights:Workspace";
+export const DATA_COLLECTION_RULE = "azure-native:monitor:DataCollectionRule";
+export const ACTION_GROUP = "azure-native:monitor:ActionGroup";
+export const BACKUP_VAULT = "azure-native:dataprotection:BackupVault";
+export const BACKUP_POLICY = "azure-native:dataprotection:BackupPolicy";
+export const BACKUP_INSTANCE = "azure-native:dataprotection:BackupInstance";
+export const RESOURCE_GROUP = "azure-native:resources:ResourceGroup";
+
+/** Id of a resource of a provider, from the properties that name it. */
+export const idIn =
+  (armType: string, nameProperty: string) =>
+  (inputs: Properties): string =>
+    `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/${armType}/${textAt(inputs, nameProperty) ?? ""}`;
+
+/** Refuses a reference to something that is not there, as the Azure Resource Manager does. */
+export function existingResource(
+  state: CloudState,
+  id: string,
+  types: readonly string[],
+): CloudResource {
+  const found = state.find(id);
+  if (found !== undefined && types.includes(found.type)) return found;
+  throw new ArmError(
+    "ResourceNotFound",
+    `The Resource '${id.slice(id.indexOf("/providers/") + "/providers/".length)}' under resource group '${resourceGroupOf(id) ?? ""}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix`,
+    404,
+  );
+}

@@ -46,6 +46,8 @@ export interface ResourceType {
   readonly properties: ObjectShape;
   /** Paths whose change replaces the resource; `a[].b` for a property of list items. */
   readonly replacedBy: readonly string[];
+  /** Whether it belongs to no region: its location is `global`. */
+  readonly global?: true;
   /** Whether packets meet it: a change calls `networkChanged`. */
   readonly network: boolean;
   /** What Azure fills in inside declared objects: `subnets[].id`. Previews leave it unknown. */

@@ -31,7 +31,9 @@ export type Shape =
   | { readonly kind: "object"; readonly properties: ObjectShape }
   /** An object of which only `id` counts; the rest, often a whole output, is ignored as by Azure. */
   | { readonly kind: "reference" }
-  | { readonly kind: "asset" };
+  | { readonly kind: "asset" }
+  /** Any JSON: what a VM extension makes of its settings is its own affair. */
+  | { readonly kind: "anything" };
 
 /** Properties by name. */
 export type ObjectShape = Readonly<Record<string, PropertyShape>>;
@@ -42,6 +44,7 @@ export const text = (): PropertyShape => property({ kind: "text" });
 export const whole = (): PropertyShape => property({ kind: "whole" });
 export const flag = (): PropertyShape => property({ kind: "flag" });
 export const asset = (): PropertyShape => property({ kind: "asset" });
+export const anything = (): PropertyShape => property({ kind: "anything" });
 export const reference = (): PropertyShape => property({ kind: "reference" });
 export const texts = (): PropertyShape => property({ kind: "list", items: { kind: "text" } });
 export const map = (): PropertyShape => property({ kind: "map" });
@@ -104,6 +107,8 @@ function inValue(shape: Shape, value: Value, path: string): readonly Finding[] {
       return typeof value === "number" && Number.isInteger(value) ? [] : wrong("a whole number");
     case "flag":
       return typeof value === "boolean" ? [] : wrong("true or false");
+    case "anything":
+      return [];
     case "asset":
       return isAsset(value) ? [] : wrong("an asset");
     case "reference":

@@ -70,6 +70,7 @@ export interface DeletedVault {
 const NEVER_THE_SAME: ReadonlySet<string | undefined> = new Set([
   "azure-native:managedidentity:UserAssignedIdentity",
   "azure-native:compute:Disk",
+  "azure-native:dataprotection:BackupVault",
 ]);
 
 /** File names inside the lab folder. */

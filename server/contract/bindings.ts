@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { absentOr, setting } from "./fields.ts";
-import type { Finding } from "./invariants.ts";
+import type { Finding } from "./findings.ts";
 
 /** `control`: plain and explicit TLS on controlPort. `implicitTls`: TLS on implicitTlsPort. */
 export const CHANNELS = ["control", "implicitTls"] as const;

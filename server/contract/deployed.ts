@@ -1,4 +1,5 @@
 /** The second stage of the contract: settings joined with what Azure assigned. */
+import { recordHostName } from "./azure-invariants.ts";
 import type { Settings } from "./settings.ts";
 import { planProbeAccount, type Deployment } from "./server-settings.ts";
 
@@ -23,8 +24,10 @@ export interface Deployed {
 export function deploy(settings: Settings, assigned: Assigned): Deployed {
   const advertisedAddress =
     settings.externalAddress === "" ? assigned.publicAddress : settings.externalAddress;
+  const record = recordHostName(settings);
   const names = [
     ...settings.certificate.hostNames,
+    ...(record === undefined ? [] : [record]),
     ...(assigned.fqdn === undefined ? [] : [assigned.fqdn]),
     advertisedAddress,
   ];

@@ -16,9 +16,10 @@ export const required = <const S extends v.GenericSchema>(schema: S, description
 export const absentOr = <const S extends v.GenericSchema>(schema: S, description: string) =>
   v.optional(v.pipe(schema, v.description(description)));
 
-export const wholeNumber = (lowest: number, highest: number) =>
+/** @param typeProblem what to say of something that is no number, as `problem; fix`. */
+export const wholeNumber = (lowest: number, highest: number, typeProblem?: string) =>
   v.pipe(
-    v.number(),
+    typeProblem === undefined ? v.number() : v.number(typeProblem),
     v.integer("is not a whole number; write it without a fraction"),
     v.minValue(lowest, `is below ${String(lowest)}`),
     v.maxValue(highest, `is above ${String(highest)}`),

@@ -1,6 +1,7 @@
 /** Rules that involve several settings. Each finding names the setting, the value and the fix. */
 import { findBindingViolations } from "./bindings.ts";
-import { ANYWHERE, cidrCovers, isPublicIpv4, parseCidr } from "./addresses.ts";
+import { isPublicIpv4 } from "./addresses.ts";
+import { AZURE_INVARIANTS } from "./azure-invariants.ts";
 import { PREFIXES_PER_SECURITY_GROUP, WIDEST_PASSIVE_RANGE } from "./budgets.ts";
 import {
   activeDataPort,
@@ -9,18 +10,9 @@ import {
   formatRange,
   LOWEST_UNPRIVILEGED_PORT,
 } from "./ports.ts";
+import type { Finding, Invariant } from "./findings.ts";
 import type { Settings } from "./settings.ts";
 import { planIdleTimeouts, shortestIdleTimeoutSeconds } from "./timeouts.ts";
-
-/** One thing wrong with the settings. `value` is what was written, ready to print. */
-export interface Finding {
-  readonly setting: string;
-  readonly value: string;
-  readonly problem: string;
-  readonly fix: string;
-}
-
-type Invariant = (settings: Settings) => readonly Finding[];
 
 const passiveRange: Invariant = ({ passivePorts: range }) => {
   const value = formatRange(range);
@@ -176,21 +168,6 @@ const prefixesWithinBudget: Invariant = ({ clientCidrs, adminCidrs, probe }) => 
       ];
 };
 
-const subnetInside: Invariant = ({ network }) => {
-  const outer = parseCidr(network.virtualNetworkCidr);
-  const inner = parseCidr(network.subnetCidr);
-  return outer !== undefined && inner !== undefined && !cidrCovers(outer, inner)
-    ? [
-        {
-          setting: "network.subnetCidr",
-          value: network.subnetCidr,
-          problem: `lies outside network.virtualNetworkCidr ${network.virtualNetworkCidr}`,
-          fix: "choose a block inside the virtual network",
-        },
-      ]
-    : [];
-};
-
 const namesUnique: Invariant = ({ accounts, sites, probe }) => [
   ...repeated(
     "accounts",
@@ -233,42 +210,6 @@ const accountsComplete: Invariant = ({ accounts }) =>
       fix: "add the output of: npx gangway hash-password, or set anonymous or disabled to true",
     }));
 
-const production: Invariant = ({ environment, clientCidrs, certificate, machine }) => {
-  const keyVault: Finding[] =
-    certificate.kind === "keyVault" &&
-    !/^https:\/\/[a-z0-9-]+\.vault\.[a-z.]+\/secrets\/[^/]+(\/[0-9a-f]+)?$/i.test(
-      certificate.keyVaultSecretId,
-    )
-      ? [
-          {
-            setting: "certificate.keyVaultSecretId",
-            value: certificate.keyVaultSecretId === "" ? "(empty)" : certificate.keyVaultSecretId,
-            problem: "is not the URI of a Key Vault secret",
-            fix: "set it to https://VAULT.vault.azure.net/secrets/NAME, or certificate.kind to selfSigned",
-          },
-        ]
-      : [];
-  if (environment !== "prod") return keyVault;
-  const findings: Finding[] = [...keyVault];
-  if (clientCidrs.length === 0) {
-    findings.push({
-      setting: "clientCidrs",
-      value: "(empty)",
-      problem: "has no default in production",
-      fix: `list the clients' blocks, or write ["${ANYWHERE}"] to admit everyone on purpose`,
-    });
-  }
-  if (machine.image.endsWith(":latest")) {
-    findings.push({
-      setting: "machine.image",
-      value: machine.image,
-      problem: "is not pinned to a version",
-      fix: "write publisher:offer:sku:version with a version from: az vm image list --all",
-    });
-  }
-  return findings;
-};
-
 const INVARIANTS: readonly Invariant[] = [
   passiveRange,
   portsDisjoint,
@@ -277,12 +218,11 @@ const INVARIANTS: readonly Invariant[] = [
   keepaliveInTime,
   externalAddressPublic,
   prefixesWithinBudget,
-  subnetInside,
   namesUnique,
   accountsComplete,
   findBindingViolations,
   siteAddressesPublic,
-  production,
+  ...AZURE_INVARIANTS,
 ];
 
 /** Everything that is wrong with the combination of settings; empty when all invariants hold. */

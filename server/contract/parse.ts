@@ -1,6 +1,7 @@
 /** From what was written to settings that hold: parsed once, at the edge, with every error at once. */
 import * as v from "valibot";
-import { type Finding, findViolations } from "./invariants.ts";
+import type { Finding } from "./findings.ts";
+import { findViolations } from "./invariants.ts";
 import { settingsSchema, type ParsedSettings, type Settings } from "./settings.ts";
 
 /** Thrown when settings do not hold. `findings` lists every problem, not only the first. */
@@ -36,8 +37,14 @@ export function parseSettings(declared: unknown): Settings {
 function resolveEnvironment(parsed: ParsedSettings): Settings {
   const prod = parsed.environment === "prod";
   const { tls, certificate } = parsed;
+  const enabled = (mode: "environment" | "on" | "off") =>
+    mode === "environment" ? prod : mode === "on";
+  const { mode: monitoringMode, ...monitoring } = parsed.monitoring;
+  const { mode: backupMode, ...backup } = parsed.backup;
   return {
     ...parsed,
+    monitoring: { ...monitoring, enabled: enabled(monitoringMode) },
+    backup: { ...backup, enabled: enabled(backupMode) },
     implicitTlsPort: parsed.implicitTlsPort === 0 ? undefined : parsed.implicitTlsPort,
     tls: {
       ...tls,
@@ -84,14 +91,40 @@ function describeIssue(schema: v.GenericSchema, issue: v.BaseIssue<unknown>): Fi
           : `did you mean ${nearest}`,
     };
   }
+  const setting = path === "" ? "settings" : path;
   const own = issue.message.startsWith("Invalid ") ? undefined : issue.message;
-  const [problem = "", ...fix] = (own ?? "has the wrong type or value").split("; ");
+  const [problem = "", ...fix] = (own ?? describeType(issue, setting)).split("; ");
   return {
-    setting: path === "" ? "settings" : path,
+    setting,
     value: isSecret(issue) ? "(not shown)" : print(issue.input),
     problem,
     fix: fix.join("; ") || `expected ${issue.expected ?? "another value"}`,
   };
+}
+
+/** What a value of another type than wanted should have been, as `problem; fix`. */
+function describeType({ type, input, expected }: v.BaseIssue<unknown>, setting: string): string {
+  if (input === undefined) return "is needed; write it";
+  switch (type) {
+    case "array": {
+      const items = typeof input === "string" ? input.split(/[,\s]+/).filter(Boolean) : [];
+      const list = items.length === 0 ? ["VALUE"] : items;
+      return `is not a list; in the stack file write one line per item ("- ${list[0] ?? ""}"), or run: ${list.map((item, index) => `pulumi config set --path '${setting}[${String(index)}]' ${item}`).join(" && ")}`;
+    }
+    case "number":
+      return "is not a number; write a whole number, without quotes";
+    case "boolean":
+      return "is neither true nor false; write true or false, without quotes";
+    case "string":
+      return "is not a text; write it in quotes";
+    case "strict_object":
+    case "record":
+      return `is not a group of settings; in the stack file indent them below it, or run: pulumi config set --path '${setting}.NAME' VALUE`;
+    case "picklist":
+      return `is not one of the values that it takes; write ${(expected ?? "").replace(/[()"]/g, "").replaceAll(" | ", ", ")}`;
+    default:
+      return `has the wrong type or value; expected ${expected ?? "another value"}`;
+  }
 }
 
 /** Somebody may have written the password itself where its hash belongs. */

@@ -6,7 +6,19 @@
  * `invariants.ts`.
  */
 import * as v from "valibot";
-import { parseCidr, parseIpv4 } from "./addresses.ts";
+import { parseIpv4 } from "./addresses.ts";
+import {
+  backupSchema,
+  bastionSchema,
+  cidr,
+  dnsSchema,
+  existing,
+  machineSchema,
+  monitoringSchema,
+  networkSchema,
+  ownershipSchema,
+  tagsSchema,
+} from "./azure-settings.ts";
 import { setting, wholeNumber } from "./fields.ts";
 import { HIGHEST_PORT, LOWEST_PORT, parseRange, type PortRange } from "./ports.ts";
 import { serverWideEntries } from "./server-wide.ts";
@@ -22,14 +34,6 @@ const portRange = v.pipe(
     "is not a range of ports; write first-last, for example 50000-50099",
   ),
   v.transform((text): PortRange => parseRange(text) ?? { first: 0, last: 0 }),
-);
-
-const cidr = v.pipe(
-  v.string(),
-  v.check(
-    (text) => parseCidr(text) !== undefined,
-    "is not an IPv4 block; write for example 198.51.100.0/24, without host bits",
-  ),
 );
 
 const optionalIpv4 = v.pipe(
@@ -84,7 +88,7 @@ const certificateSchema = v.strictObject({
     "For keyVault: URI of the certificate's secret, https://VAULT.vault.azure.net/secrets/NAME.",
   ),
   keyVaultResourceId: setting(
-    text,
+    existing("Microsoft.KeyVault/vaults"),
     "",
     "For keyVault: resource id of the vault, to which the machine's identity gets read access.",
   ),
@@ -106,28 +110,6 @@ const probeSchema = v.strictObject({
   runnerUser: setting(text, "gangway", "For runner: user on that host."),
 });
 
-const machineSchema = v.strictObject({
-  size: setting(text, "Standard_B2s_v2", "Size of the virtual machine."),
-  architecture: setting(v.picklist(["x64", "arm64"]), "x64", "Processor of that size."),
-  image: setting(
-    text,
-    "Canonical:ubuntu-24_04-lts:server:latest",
-    "publisher:offer:sku:version; production pins the version.",
-  ),
-  zone: setting(
-    v.picklist(["1", "2", "3"]),
-    "1",
-    "Availability zone of machine, disk and address.",
-  ),
-  dataDiskGib: setting(wholeNumber(4, 32767), 64, "Size of the data disk in GiB."),
-  adminUser: setting(text, "gangway", "Name of the administrator; no password, no inbound port."),
-});
-
-const networkSchema = v.strictObject({
-  virtualNetworkCidr: setting(cidr, "10.20.0.0/16", "Address space of the virtual network."),
-  subnetCidr: setting(cidr, "10.20.1.0/24", "Subnet of the machine, inside the address space."),
-});
-
 export const settingsSchema = v.strictObject({
   environment: setting(
     v.picklist(["dev", "prod"]),
@@ -137,7 +119,11 @@ export const settingsSchema = v.strictObject({
   topology: setting(v.picklist(["single"]), "single", "One machine with one public address."),
   controlPort: setting(port, 21, "Port of the control connection (explicit TLS and plain)."),
   implicitTlsPort: setting(
-    wholeNumber(0, HIGHEST_PORT),
+    wholeNumber(
+      0,
+      HIGHEST_PORT,
+      "is not a port; write a number, for example 990, or 0 to switch it off",
+    ),
     990,
     "Port of the control connection with implicit TLS; 0 switches it off.",
   ),
@@ -173,7 +159,11 @@ export const settingsSchema = v.strictObject({
     "Idle timeout of every Azure resource on the way; the server's keepalive is derived from it.",
   ),
   keepaliveSeconds: setting(
-    wholeNumber(0, LONGEST_IDLE_TIMEOUT_MINUTES * 60),
+    wholeNumber(
+      0,
+      LONGEST_IDLE_TIMEOUT_MINUTES * 60,
+      "is not a number of seconds; write one, or 0 to have it derived",
+    ),
     0,
     "Silence before the server's first TCP keepalive; 0: derived from the idle timeouts.",
   ),
@@ -202,7 +192,12 @@ export const settingsSchema = v.strictObject({
   ),
   machine: setting(machineSchema, {}, "The virtual machine."),
   network: setting(networkSchema, {}, "The virtual network."),
-  tags: setting(v.record(text, text), {}, "Tags on everything that takes tags."),
+  bastion: setting(bastionSchema, {}, "The way in for administrators; off: Run Command only."),
+  dns: setting(dnsSchema, {}, "A record for the server in a DNS zone of yours."),
+  monitoring: setting(monitoringSchema, {}, "Logs, metrics and alerts."),
+  backup: setting(backupSchema, {}, "Backup of the data disk."),
+  ownership: setting(ownershipSchema, {}, "Tags that a platform asks for."),
+  tags: setting(tagsSchema, {}, "Further tags on everything that takes tags."),
 });
 
 /** Settings as written, before defaults. */
@@ -212,7 +207,10 @@ export type SettingsInput = v.InferInput<typeof settingsSchema>;
 export type ParsedSettings = v.InferOutput<typeof settingsSchema>;
 
 /** Settings of a stack: plain, complete and consistent. Everything at preview derives from them. */
-export type Settings = Omit<ParsedSettings, "tls" | "certificate" | "implicitTlsPort"> & {
+export type Settings = Omit<
+  ParsedSettings,
+  "tls" | "certificate" | "implicitTlsPort" | "monitoring" | "backup"
+> & {
   readonly implicitTlsPort: number | undefined;
   readonly tls: {
     readonly controlPolicy: (typeof CONTROL_TLS_POLICIES)[number];
@@ -223,6 +221,8 @@ export type Settings = Omit<ParsedSettings, "tls" | "certificate" | "implicitTls
   readonly certificate: Omit<ParsedSettings["certificate"], "kind"> & {
     readonly kind: "selfSigned" | "keyVault";
   };
+  readonly monitoring: Omit<ParsedSettings["monitoring"], "mode"> & { readonly enabled: boolean };
+  readonly backup: Omit<ParsedSettings["backup"], "mode"> & { readonly enabled: boolean };
 };
 
 /**
@@ -232,4 +232,5 @@ export type Settings = Omit<ParsedSettings, "tls" | "certificate" | "implicitTls
 export const SECRET_SETTINGS = {
   probePassword: "Password of the probe's account.",
   runnerPrivateKey: "Private SSH key for the probe's runner.",
+  alertWebhookUri: "Webhook that is told of alerts, an https address.",
 } as const;

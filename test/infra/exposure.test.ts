@@ -6,6 +6,7 @@ import {
   EXPOSURE_LAYERS,
   formatExposure,
   readExposure,
+  summarizeExposure,
   type ExposureArtefacts,
   type ExposureRow,
 } from "../../infra/plan/exposure.ts";
@@ -36,7 +37,7 @@ const EDITS: readonly (readonly [string, (a: ExposureArtefacts) => ExposureArtef
     (a) => ({
       ...a,
       subnetNsg: {
-        securityRules: a.subnetNsg.securityRules?.map((rule) =>
+        securityRules: a.subnetNsg?.securityRules?.map((rule) =>
           rule.name === "AllowClientsToPassiveRange"
             ? { ...rule, destinationPortRange: "50000-50050" }
             : rule,
@@ -114,7 +115,9 @@ describe("exposure", () => {
     const [row] = readExposure({
       ...artefacts,
       subnetNsg: {
-        securityRules: artefacts.subnetNsg.securityRules?.filter(({ access }) => access !== "Deny"),
+        securityRules: artefacts.subnetNsg?.securityRules?.filter(
+          ({ access }) => access !== "Deny",
+        ),
       },
     });
     expect(row?.ranges).toEqual(["1-65535"]);
@@ -138,7 +141,7 @@ describe("exposure", () => {
             destinationPortRange: "50010-65535",
             destinationAddressPrefix: "*",
           },
-          ...(artefacts.subnetNsg.securityRules ?? []),
+          ...(artefacts.subnetNsg?.securityRules ?? []),
         ],
       },
     });
@@ -163,13 +166,42 @@ describe("exposure", () => {
     expect(() => readExposure({ ...artefacts, guestFirewall: foreign })).toThrow("jump elsewhere");
   });
 
+  it("shows active mode as connections of the machine, from the ports below the control ports", () => {
+    const rows = readExposure(artefactsFor({ activeMode: true }));
+    for (const { layer, rules } of rows.filter(({ rules }) => rules.length > 0)) {
+      const outbound = rules.filter(({ direction }) => direction === "outbound");
+      expect({ layer, ports: outbound.flatMap(({ sourcePorts }) => sourcePorts) }).toEqual({
+        layer,
+        ports: ["20-20", "989-989"],
+      });
+    }
+    expect(formatExposure(rows)).toMatch(
+      /outbound +tcp +1024-65535 +to 0\.0\.0\.0\/0 +20-20 +AllowActiveDataOfControl/,
+    );
+    expect(summarizeExposure(rows).at(-1)?.rules).toContain(
+      "outbound tcp 1024-65535 to 0.0.0.0/0, source port 989-989 (activeData of implicitTlsPort)",
+    );
+  });
+
+  it("says of a given subnet that its security group is its owner's", () => {
+    const { subnetNsg: _, virtualNetwork: __, ...given } = artefactsFor({});
+    const [row] = readExposure(given);
+    expect(row).toMatchObject({ layer: "subnetNsg", ranges: [], rules: [] });
+    expect(row?.note).toContain("has to let in what nicNsg lets in");
+    expect(formatExposure(row === undefined ? [] : [row])).toMatch(
+      /^subnetNsg +unknown +given subnet/m,
+    );
+  });
+
   it("is a table with one line per permission", () => {
     const table = formatExposure(
       readExposure(artefactsFor({ probe: { sourceCidrs: ["192.0.2.1"] } })),
     );
-    expect(table).toMatch(/^subnetNsg +inbound +tcp +21-21 +0\.0\.0\.0\/0 +AllowClientsToControl/m);
     expect(table).toMatch(
-      /^ +inbound +tcp +50000-50099 +192\.0\.2\.1\/32 +AllowProbeToPassiveRange/m,
+      /^subnetNsg +inbound +tcp +21-21 +from 0\.0\.0\.0\/0 +any +AllowClientsToControl/m,
+    );
+    expect(table).toMatch(
+      /^ +inbound +tcp +50000-50099 +from 192\.0\.2\.1\/32 +any +AllowProbeToPassiveRange/m,
     );
     expect(table).toMatch(/^reservedPorts .*50000-50099/m);
     expect(table).toMatch(/idle 1800 s/);

@@ -1,5 +1,5 @@
 /** What changes when a setting changes: the documented resources, in place, and nothing else. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, mkdtempDisposable, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +7,8 @@ import type { SettingsInput } from "#contract";
 import { destroyInProcess } from "../../lab/engine/evaluate.ts";
 import { Evaluator } from "../../lab/engine/evaluator.ts";
 import { StackState } from "../../lab/engine/stack-state.ts";
+import { copyChangedProject } from "../support/changed-project.ts";
+import { PRODUCTION } from "../support/production.ts";
 import { evaluateProgram, ROOT } from "../support/program.ts";
 
 /** The lab has no level here, so nothing would answer a probe. */
@@ -14,10 +16,9 @@ const OFF: SettingsInput = { probe: { mode: "off" } };
 
 const PROD: SettingsInput = {
   ...OFF,
-  environment: "prod",
-  clientCidrs: ["198.51.100.0/24"],
-  certificate: { keyVaultSecretId: "https://example.vault.azure.net/secrets/ftp" },
-  machine: { image: "Canonical:ubuntu-24_04-lts:server:24.04.202508260" },
+  ...PRODUCTION,
+  // Nothing outside the lab's cloud: a vault in it would have to be made first.
+  certificate: { keyVaultSecretId: PRODUCTION.certificate.keyVaultSecretId },
 };
 
 const NEW_SETTINGS = ["create settings", "delete settings", "update delivery"];
@@ -49,12 +50,49 @@ const CHANGES: readonly (readonly [string, SettingsInput, readonly string[]])[] 
   ],
 ];
 
+/** The changes that docs/operations.md documents for production, and the steps that it lists. */
+const PROD_CHANGES: typeof CHANGES = [
+  [
+    "the passive range",
+    { passivePorts: "51000-51099" },
+    [...NEW_SETTINGS, "update nic-nsg", "update subnet-nsg"],
+  ],
+  [
+    "the certificate",
+    { certificate: { keyVaultSecretId: "https://example.vault.azure.net/secrets/ftp-2027" } },
+    ["update delivery"],
+  ],
+  [
+    "the size of the machine",
+    { machine: { ...PRODUCTION.machine, size: "Standard_D2s_v5" } },
+    ["update machine"],
+  ],
+  ["the idle timeout", { idleTimeoutMinutes: 10 }, ["update address", "update network"]],
+  [
+    "an account",
+    { accounts: [{ name: "partner", passwordHash: "$scrypt$ln=4,r=8,p=1$c2FsdA$aGFzaA" }] },
+    NEW_SETTINGS,
+  ],
+  ["the retention of backups", { backup: { retentionDays: 30 } }, ["update backup-policy"]],
+  [
+    "who is told of alerts",
+    { monitoring: { emailAddresses: ["other@example.com"] } },
+    ["update alert-receivers"],
+  ],
+  [
+    "when the certificate alert fires",
+    { monitoring: { ...PRODUCTION.monitoring, certificateDays: 30 } },
+    ["update alert-certificate"],
+  ],
+];
+
 describe("a running stack", () => {
   let evaluator: Evaluator;
   let labFolder: string;
 
-  const up = async (settings: SettingsInput) => {
-    const { steps } = await evaluateProgram(evaluator, settings, { operation: "up", labFolder });
+  const up = async (settings: SettingsInput, projectFolder = ROOT) => {
+    const run = { operation: "up", labFolder, projectFolder } as const;
+    const { steps } = await evaluateProgram(evaluator, settings, run);
     return steps
       .filter(({ operation, type }) => operation !== "same" && !type.startsWith("pulumi:"))
       .map(({ operation, name }) => `${operation} ${name.replace(/^(settings)-.*/, "$1")}`)
@@ -91,18 +129,37 @@ describe("a running stack", () => {
     });
   });
 
-  it("in production keeps address and data disk from being deleted", async () => {
-    labFolder = await mkdtemp(join(tmpdir(), "gangway-lifecycle-"));
-    try {
-      await up(PROD);
+  describe("in production", () => {
+    beforeAll(async () => {
+      labFolder = await mkdtemp(join(tmpdir(), "gangway-lifecycle-"));
+      expect((await up(PROD)).every((step) => step.startsWith("create "))).toBe(true);
+    });
+    beforeEach(() => up(PROD));
+    afterAll(() => rm(labFolder, { recursive: true, force: true }));
+
+    it.each(PROD_CHANGES)("a change of %s changes what is documented", async (_, change, steps) => {
+      expect(await up({ ...PROD, ...change })).toEqual(steps);
+    });
+
+    it("a change of the server changes its blob and the delivery", async () => {
+      await using folder = await mkdtempDisposable(join(tmpdir(), "gangway-changed-"));
+      await copyChangedProject(folder.path);
+      expect(await up(PROD, folder.path)).toEqual(["replace server", "update delivery"]);
+    }, 120_000);
+
+    it("keeps address, files and backups from being deleted, and says so", async () => {
       const { resources } = new StackState(labFolder, "gangway", "dev");
       const kept = resources.filter(({ protect }) => protect).map(({ name }) => name);
-      expect(kept.toSorted()).toEqual(["address", "data-disk"]);
+      expect(kept.toSorted()).toEqual([
+        "address",
+        "backup",
+        "backup-vault",
+        "data-disk",
+        "snapshots",
+      ]);
       await expect(
         destroyInProcess({ projectFolder: ROOT, stack: "dev", labFolder }),
       ).rejects.toThrow(/protected/);
-    } finally {
-      await rm(labFolder, { recursive: true, force: true });
-    }
+    });
   });
 });

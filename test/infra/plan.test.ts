@@ -33,16 +33,26 @@ const RULES: Readonly<Record<keyof ReturnType<typeof planNames>, RegExp>> = {
   container: /^[a-z0-9](?!.*--)[a-z0-9-]{1,61}[a-z0-9]$/,
   certificateSecret: /^[a-z0-9-]{1,127}$/i,
   runCommand: /^[a-z0-9][\w.-]{0,78}\w$/i,
+  bastion: /^[a-z0-9][\w.-]{0,78}\w$/i,
+  bastionAddress: /^[a-z0-9][\w.-]{0,78}\w$/i,
+  workspace: /^[a-z0-9][a-z0-9-]{2,61}[a-z0-9]$/i,
+  dataCollectionRule: /^[a-z0-9][\w-]{1,62}[a-z0-9]$/i,
+  actionGroup: /^[^:<>+/&%\\?|]{1,260}(?<![ .])$/,
+  backupVault: /^[a-z][a-z0-9-]{1,49}$/i,
+  backupPolicy: /^[a-z][a-z0-9-]{2,149}$/i,
+  snapshotGroup: /^[\w.()-]{0,89}[\w()-]$/,
 };
 
 /** Stack names as Pulumi takes them. */
 const stackName = fc.stringMatching(/^[A-Za-z0-9_.-]{1,100}$/);
+/** Project names likewise. */
+const projectName = fc.stringMatching(/^[A-Za-z0-9_.-]{1,100}$/);
 
 describe("names", () => {
   it("keep Azure's rules for any stack", () => {
     fc.assert(
-      fc.property(stackName, fc.uuid(), (stack, id) => {
-        const base = planBase("gangway", stack);
+      fc.property(projectName, stackName, fc.uuid(), (project, stack, id) => {
+        const base = planBase(project, stack);
         for (const [kind, name] of Object.entries(planNames(base))) {
           expect(name).toMatch(RULES[kind as keyof typeof RULES]);
         }
@@ -52,6 +62,34 @@ describe("names", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it("differ between any two stacks of any two projects", () => {
+    fc.assert(
+      fc.property(projectName, stackName, projectName, stackName, (p1, s1, p2, s2) => {
+        fc.pre(p1 !== p2 || s1 !== s2);
+        const [one, other] = [planNames(planBase(p1, s1)), planNames(planBase(p2, s2))];
+        // Those inside the resource group may repeat; the groups may not.
+        expect(one.resourceGroup).not.toBe(other.resourceGroup);
+        expect(one.snapshotGroup).not.toBe(other.snapshotGroup);
+        expect(one.resourceGroup).not.toBe(other.snapshotGroup);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("differ where project and stack could be read in two ways", () => {
+    expect(planBase("a-b", "c")).not.toBe(planBase("a", "b-c"));
+    const snapshots = planNames(planBase("gangway", "dev")).snapshotGroup;
+    expect(planNames(planBase("gangway", "dev-snapshots")).resourceGroup).not.toBe(snapshots);
+  });
+
+  it("of resources of one type differ within a stack", () => {
+    const names = planNames(planBase("gangway", "dev"));
+    expect(names.subnetNsg).not.toBe(names.nicNsg);
+    expect(names.osDisk).not.toBe(names.dataDisk);
+    expect(names.publicIpAddress).not.toBe(names.bastionAddress);
+    expect(names.resourceGroup).not.toBe(names.snapshotGroup);
   });
 
   it("differ between stacks, also where what Azure takes of their names is the same", () => {

@@ -6,6 +6,7 @@ import { readExposure } from "../../infra/plan/exposure.ts";
 import type { EvaluationResult } from "../../lab/engine/evaluate.ts";
 import { Evaluator } from "../../lab/engine/evaluator.ts";
 import { arbitrarySettings } from "../support/arbitrary-settings.ts";
+import { PRODUCTION } from "../support/production.ts";
 import { evaluateProgram, resourceOf } from "../support/program.ts";
 
 const SECRETS = { probePassword: "probe-secret-0815" };
@@ -37,17 +38,6 @@ const RESOURCES = [
   "command:local:Command probe-password-hash",
   "gangway:index:PassiveFtpServer server",
 ];
-
-const PROD: SettingsInput = {
-  environment: "prod",
-  clientCidrs: ["198.51.100.0/24"],
-  certificate: {
-    keyVaultSecretId: "https://example.vault.azure.net/secrets/ftp",
-    keyVaultResourceId:
-      "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/shared/providers/Microsoft.KeyVault/vaults/example",
-  },
-  machine: { image: "Canonical:ubuntu-24_04-lts:server:24.04.202508260" },
-};
 
 describe("the program", () => {
   let evaluator: Evaluator;
@@ -127,7 +117,7 @@ describe("the program", () => {
   });
 
   it("takes an existing certificate in production, and reads only that", async () => {
-    const result = await evaluateProgram(evaluator, PROD, { secrets: SECRETS });
+    const result = await evaluateProgram(evaluator, PRODUCTION, { secrets: SECRETS });
     const names = result.resources.map(({ type }) => type);
     expect(names).not.toContain("azure-native:keyvault:Vault");
     const { inputs } = resourceOf(
@@ -135,7 +125,7 @@ describe("the program", () => {
       "azure-native:authorization:RoleAssignment",
       "read-certificate",
     );
-    expect(inputs["scope"]).toBe(PROD.certificate?.keyVaultResourceId);
+    expect(inputs["scope"]).toBe(PRODUCTION.certificate.keyVaultResourceId);
   });
 
   it("refuses a deployment whose probe has no password, and says how to set one", async () => {

@@ -13,16 +13,24 @@ export interface ProgramRun {
   readonly secrets?: Readonly<Record<string, Value>>;
   /** Where state lives from one run to the next; absent: in memory, for this run only. */
   readonly labFolder?: string;
+  /** Folder of `Pulumi.yaml`; absent: that of this repository. */
+  readonly projectFolder?: string;
 }
 
 /** Evaluates the program with these settings on top of its defaults. */
 export function evaluateProgram(
   evaluator: Evaluator,
   settings: SettingsInput,
-  { operation = "preview", stack = "dev", secrets = {}, labFolder }: ProgramRun = {},
+  {
+    operation = "preview",
+    stack = "dev",
+    secrets = {},
+    labFolder,
+    projectFolder = ROOT,
+  }: ProgramRun = {},
 ): Promise<EvaluationResult> {
   return evaluator.evaluate({
-    projectFolder: ROOT,
+    projectFolder,
     stack,
     operation,
     config: settings as Properties,

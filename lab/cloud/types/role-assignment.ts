@@ -8,7 +8,7 @@ import {
   LAB_TENANT,
   sameId,
 } from "../identifiers.ts";
-import { USER_ASSIGNED_IDENTITY, VIRTUAL_MACHINE } from "../references.ts";
+import { BACKUP_VAULT, USER_ASSIGNED_IDENTITY, VIRTUAL_MACHINE } from "../references.ts";
 import type { PutRequest, ResourceType } from "../resource-type.ts";
 import { choice, recorded, required, text } from "../shapes.ts";
 import type { CloudState } from "../state.ts";
@@ -29,6 +29,9 @@ const ROLES: Readonly<Record<string, string>> = {
   "21090545-7ca7-4776-b22c-e363652d74d2": "Key Vault Reader",
   "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
   "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+  "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24": "Disk Backup Reader",
+  "7efff54f-a5b4-42b5-a1c5-5411624893ce": "Disk Snapshot Contributor",
+  "b50d9833-a0cb-478e-945f-707fcc997c13": "Disk Restore Operator",
 };
 
 /** Name of a role by the id of its definition. */
@@ -65,9 +68,9 @@ function principalTypeOf(principalId: string, state: CloudState): string | undef
   const identities = state
     .ofType(USER_ASSIGNED_IDENTITY)
     .map(({ outputs }) => textAt(outputs, "principalId"));
-  const machines = state
-    .ofType(VIRTUAL_MACHINE)
-    .map(({ outputs }) => textAt(outputs, "identity", "principalId"));
+  const machines = [...state.ofType(VIRTUAL_MACHINE), ...state.ofType(BACKUP_VAULT)].map(
+    ({ outputs }) => textAt(outputs, "identity", "principalId"),
+  );
   return [...identities, ...machines].includes(principalId) ? "ServicePrincipal" : undefined;
 }
 

@@ -22,7 +22,8 @@ import {
 const KEPT_OUTPUT_BYTES = 4096;
 const DEFAULT_TIMEOUT_SECONDS = 5400;
 
-const machineIdOf = (inputs: Properties): string =>
+/** Id of the machine that a Run Command or an extension is part of. */
+export const machineIdOf = (inputs: Properties): string =>
   `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Compute/virtualMachines/${textAt(inputs, "vmName") ?? ""}`;
 
 function put({ id, inputs, previous, state }: PutRequest): OptionalProperties {

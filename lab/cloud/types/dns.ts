@@ -1,0 +1,86 @@
+/** Public DNS zones and A records in them. */
+import { ArmError } from "../errors.ts";
+import { dnsZoneName, recordSetName } from "../names.ts";
+import { etagOf, idAt, idIn, PUBLIC_IP_ADDRESS, referenced } from "../references.ts";
+import type { ResourceType } from "../resource-type.ts";
+import { choice, map, objects, recorded, reference, required, text, whole } from "../shapes.ts";
+import { listAt, textAt } from "../values.ts";
+
+const zoneIdOf = idIn("Microsoft.Network/dnszones", "zoneName");
+const NAME_SERVERS = [1, 2].map((index) => `ns${String(index)}-01.azure-dns.example.`);
+
+export const dnsZone: ResourceType = {
+  token: "azure-native:dns:Zone",
+  armType: "Microsoft.Network/dnszones",
+  apiVersion: "2023-07-01-preview",
+  naming: { property: "zoneName", auto: "copy", rule: dnsZoneName },
+  parents: ["resourceGroupName"],
+  id: zoneIdOf,
+  global: true,
+  properties: {
+    resourceGroupName: required(text()),
+    zoneName: text(),
+    location: recorded(choice(["global"])),
+    tags: map(),
+    zoneType: recorded(choice(["Public"], ["Private"])),
+  },
+  replacedBy: ["location"],
+  network: false,
+  computed: [],
+  put: ({ inputs }) => ({
+    etag: etagOf(inputs),
+    zoneType: "Public",
+    nameServers: NAME_SERVERS,
+    numberOfRecordSets: 2,
+  }),
+};
+
+export const recordSet: ResourceType = {
+  token: "azure-native:dns:RecordSet",
+  armType: "Microsoft.Network/dnszones/A",
+  apiVersion: "2023-07-01-preview",
+  naming: { property: "relativeRecordSetName", auto: "copy", rule: recordSetName },
+  parents: ["resourceGroupName", "zoneName", "recordType"],
+  id: (inputs) =>
+    `${zoneIdOf(inputs)}/${textAt(inputs, "recordType") ?? ""}/${textAt(inputs, "relativeRecordSetName") ?? ""}`,
+  parentId: zoneIdOf,
+  properties: {
+    resourceGroupName: required(text()),
+    zoneName: required(text()),
+    relativeRecordSetName: text(),
+    recordType: required(
+      choice(
+        ["A"],
+        ["AAAA", "CAA", "CNAME", "DS", "MX", "NAPTR", "NS", "PTR", "SRV", "TLSA", "TXT"],
+      ),
+    ),
+    ttl: whole(),
+    metadata: recorded(map()),
+    aRecords: objects({ ipv4Address: required(text()) }),
+    targetResource: reference(),
+  },
+  replacedBy: [],
+  network: false,
+  computed: [],
+  put: ({ id, inputs, state }) => {
+    const target = idAt(inputs, "targetResource");
+    const records = listAt(inputs, "aRecords");
+    if ((target === undefined) === (records.length === 0)) {
+      throw new ArmError(
+        "BadRequest",
+        "A record set has either records or a target resource, not both and not neither.",
+      );
+    }
+    if (target !== undefined) referenced(state, { id }, { id: target, type: PUBLIC_IP_ADDRESS });
+    const zone = textAt(inputs, "zoneName") ?? "";
+    const name = textAt(inputs, "relativeRecordSetName") ?? "@";
+    return {
+      etag: etagOf(inputs),
+      fqdn: name === "@" ? `${zone}.` : `${name}.${zone}.`,
+      ttl: inputs["ttl"],
+      aRecords: inputs["aRecords"],
+      targetResource: target === undefined ? undefined : { id: target },
+      provisioningState: "Succeeded",
+    };
+  },
+};
