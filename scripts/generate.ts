@@ -10,6 +10,7 @@ import { describeCoverage, formatCoverage } from "../lab/cloud/coverage.ts";
 import { renderPackageSchema } from "../infra/package/schema.ts";
 import { regenerateProjectFile } from "../infra/plan/config-block.ts";
 import { renderCommandReference } from "./reference/commands.ts";
+import { renderLogReference } from "./reference/log.ts";
 import { renderSettingsReference } from "./reference/settings.ts";
 
 /** A file whose content follows from the sources. */
@@ -27,6 +28,7 @@ export const GENERATED: readonly Generated[] = [
   { path: "component/schema.json", render: () => renderPackageSchema() },
   { path: "docs/reference/settings.md", render: () => renderSettingsReference() },
   { path: "docs/reference/commands.md", render: () => renderCommandReference() },
+  { path: "docs/reference/log.md", render: () => renderLogReference() },
   { path: "docs/lab-coverage.md", render: () => formatCoverage(describeCoverage()) },
 ];
 

@@ -8,17 +8,15 @@
  */
 import type { RequestFiltering } from "#contract";
 
-/** Why a request is refused; `text` names the setting, for the log. */
+/** Why a path is refused; `text` names the setting, for the log. */
 export interface Refusal {
   readonly kind:
-    | "fileExtension"
-    | "hiddenSegment"
-    | "deniedSequence"
-    | "pathTooLong"
-    | "highBitCharacter"
-    | "command";
+    "fileExtension" | "hiddenSegment" | "deniedSequence" | "pathTooLong" | "highBitCharacter";
   readonly text: string;
 }
+
+/** Why a command is refused. */
+export type CommandRefusal = Pick<Refusal, "text">;
 
 /** `unknown`: a name that may become either, as in RNTO; it is filtered like a file's. */
 export type RequestedKind = "file" | "directory" | "unknown";
@@ -27,7 +25,7 @@ export interface RequestFilter {
   /** @param path absolute, normalised, as the client sees it. */
   checkPath(path: string, kind: RequestedKind): Refusal | undefined;
   /** @param argument what follows the verb, for rules such as `SITE CHMOD`. */
-  checkCommand(verb: string, argument?: string): Refusal | undefined;
+  checkCommand(verb: string, argument?: string): CommandRefusal | undefined;
   /** True when listings leave `name` out. */
   hides(name: string): boolean;
 }
@@ -100,19 +98,19 @@ export function planRequestFilter(settings: RequestFiltering): RequestFilter {
       : undefined;
   };
 
-  const checkCommand = (verb: string, argument = ""): Refusal | undefined => {
+  const checkCommand = (verb: string, argument = ""): CommandRefusal | undefined => {
     const upper = verb.toUpperCase();
     if (upper === ALWAYS_ALLOWED) return undefined;
     const plain = ALIASES.get(upper) ?? upper;
     const [word = ""] = argument.trimStart().toUpperCase().split(/\s/u, 1);
     const listed = [...aliasesOf(plain), `${plain} ${word}`].find((name) => commands.has(name));
     if ((settings.commands.mode === "deny") === (listed === undefined)) return undefined;
-    return refusal(
-      "command",
-      listed === undefined
-        ? `requestFiltering.commands does not allow ${upper}`
-        : `requestFiltering.commands denies ${listed}`,
-    );
+    return {
+      text:
+        listed === undefined
+          ? `requestFiltering.commands does not allow ${upper}`
+          : `requestFiltering.commands denies ${listed}`,
+    };
   };
 
   return { checkPath, checkCommand, hides: isHidden };

@@ -10,7 +10,7 @@ import type { Authenticator, LoginAttempt, LoginOutcome } from "../auth/authenti
 import { parentOf } from "../protocol/paths.ts";
 import { reply } from "../protocol/replies.ts";
 import { checkCredentials } from "../session/gate.ts";
-import type { Outcome } from "../session/outcomes.ts";
+import type { Explanation, Outcome } from "../session/outcomes.ts";
 import {
   createPrincipal,
   currentSite,
@@ -34,7 +34,7 @@ const user = anytime("USER", text("name"), {}, ({ state, view }, argument) => {
   if (chosen.kind === "elsewhere") {
     const belongs = reply.notLoggedIn("This connection belongs to another host.");
     const reason = `site ${chosen.wanted} was named on a connection to another one`;
-    return { kind: "reply", reply: belongs, next: LOGGED_OUT, reason };
+    return { kind: "reply", reply: belongs, next: LOGGED_OUT, reason, cause: "otherHost" };
   }
   const { userName } = chosen;
   const account = findAccount(view, userName);
@@ -59,21 +59,26 @@ const pass = anytime("PASS", anything, {}, async (context, argument) => {
   if (refusal !== undefined) return answer(refusal);
   const site = findSite(view, siteName) ?? view.sites[0];
   const client = await identifyClient(context, site);
-  if (client.denial !== undefined) return refuse(context, client.denial, client.hostNames);
+  const { hostNames } = client;
+  if (client.denial !== undefined) {
+    return refuse(context, { reason: client.denial, cause: "ipRestriction" }, hostNames);
+  }
   // Asked before, acted on after the password was checked: a denial takes as long as a refusal.
   const standing = view.logonAttempts.standing(peerAddress);
   const attempt = { userName, password: argument ?? "", peerAddress, siteName };
   const outcome = admit(siteName, await authenticate(view.authenticator, attempt, signal()));
   if (standing.kind === "denied" && !standing.logOnly) {
-    return refuse(context, formatLogonDenial(peerAddress, standing), client.hostNames);
+    const reason = formatLogonDenial(peerAddress, standing);
+    return refuse(context, { reason, cause: "logonAttempts" }, hostNames);
   }
   if (outcome.kind === "accepted") {
-    return enter(context, site, outcome.account, client.hostNames);
+    return enter(context, site, outcome.account, hostNames);
   }
   const after =
     outcome.undecided === true ? standing : view.logonAttempts.recordFailure(peerAddress);
   const denial = after.kind === "denied" ? `; ${formatLogonDenial(peerAddress, after)}` : "";
-  return refuse(context, `${outcome.reason}${denial}`, client.hostNames);
+  const cause = outcome.undecided === true ? "authenticatorFailed" : "credentials";
+  return refuse(context, { reason: `${outcome.reason}${denial}`, cause }, hostNames);
 });
 
 /** Whether the site lets the client in, and under which names it was looked up. */
@@ -117,19 +122,19 @@ function admit(siteName: string, outcome: LoginOutcome): LoginOutcome {
 /** The same reply for every reason, later with every failure, and the end after some. */
 async function refuse(
   { state, view, signal }: CommandContext,
-  reason: string,
+  because: Required<Explanation>,
   hostNames: HostNames,
 ): Promise<Outcome> {
   const { limits } = view;
   const failedLogins = state.failedLogins + 1;
   await pause(failedLogins * limits.failedLoginDelayMilliseconds, undefined, { signal: signal() });
   return failedLogins >= limits.failedLogins
-    ? { kind: "close", reply: reply.serviceClosing("Too many failed logins; goodbye."), reason }
+    ? { kind: "close", reply: reply.serviceClosing("Too many failed logins; goodbye."), ...because }
     : {
         kind: "reply",
         reply: reply.notLoggedIn("Login incorrect."),
         next: { login: NO_LOGIN, failedLogins, hostNames },
-        reason,
+        ...because,
       };
 }
 
@@ -142,7 +147,7 @@ async function enter(
   const admission = openPresence(view, site, account, peerAddress);
   if (admission.kind === "refused") {
     const last = site.messages.tooManyClients();
-    return { kind: "close", reply: last, reason: admission.reason };
+    return { kind: "close", reply: last, reason: admission.reason, cause: "connectionLimit" };
   }
   const { presence } = admission;
   using held = new DisposableStack();
@@ -175,6 +180,7 @@ function noHome(reason: string): Outcome {
     reply: reply.notLoggedIn("The home folder is not available."),
     next: { login: NO_LOGIN },
     reason,
+    cause: "home",
   };
 }
 

@@ -21,11 +21,19 @@ const host = anytime(
     const outcome = choose(context, hostName);
     switch (outcome.kind) {
       case "unknown":
-        return answer(reply.parameterNotImplemented("Unknown host."));
+        return {
+          kind: "reply",
+          reply: reply.parameterNotImplemented("Unknown host."),
+          reason: `no site has the host name ${hostName}`,
+          cause: "otherHost",
+        };
       case "disagrees":
-        return answer(
-          reply.parameterNotImplemented("TLS was set up for another host; use its name."),
-        );
+        return {
+          kind: "reply",
+          reply: reply.parameterNotImplemented("TLS was set up for another host; use its name."),
+          reason: `TLS was set up for another host than ${hostName}`,
+          cause: "otherHost",
+        };
       case "chosen": {
         const site = currentSite(view, { ...state, site: outcome.choice });
         return answer(site.messages.greeting(figures.sessionId), {

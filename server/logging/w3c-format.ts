@@ -22,8 +22,10 @@ export interface W3cRecord {
   readonly hostName?: string | undefined;
   /** Reply code. */
   readonly status?: number | undefined;
-  /** Which rule or limit made a reply, as a number; 0 when none did. */
+  /** What kind of rule, limit or failure was behind a reply; absent: none. */
   readonly substatus?: number | undefined;
+  /** The Windows error that says the same. */
+  readonly win32Status?: number | undefined;
   readonly bytesSent?: number | undefined;
   readonly bytesReceived?: number | undefined;
   readonly tookMs?: number | undefined;
@@ -50,8 +52,8 @@ const VALUES = {
   "cs-uri-stem": ({ argument, method }) => (method === "PASS" ? "***" : argument),
   "cs-host": ({ hostName }) => hostName,
   "sc-status": ({ status }) => status,
-  // A Windows error code has no meaning here; IIS writes 0 for none, and parsers expect a number.
-  "sc-win32-status": () => 0,
+  // Parsers expect a number: 0 for none, as in IIS.
+  "sc-win32-status": ({ win32Status }) => win32Status ?? 0,
   "sc-substatus": ({ substatus }) => substatus ?? 0,
   "sc-bytes": ({ bytesSent }) => bytesSent,
   "cs-bytes": ({ bytesReceived }) => bytesReceived,

@@ -2,8 +2,10 @@
 import type { W3cRecord } from "../logging/w3c-format.ts";
 import type { ParsedCommand } from "../protocol/commands.ts";
 import { resolvePath } from "../protocol/paths.ts";
+import { causeOfReply, causeOfTransfer } from "./causes.ts";
+import { FAILURE_CAUSES } from "./failure-causes.ts";
 import { transferReply } from "./failures.ts";
-import type { Outcome, TransferPlan, TransferResult } from "./outcomes.ts";
+import type { Explanation, Outcome, TransferPlan, TransferResult } from "./outcomes.ts";
 import type { Principal } from "./principal.ts";
 import type { SessionState } from "./state.ts";
 
@@ -40,7 +42,12 @@ export interface MovedBytes {
 export const NOTHING_MOVED: MovedBytes = { sent: 0, received: 0 };
 
 export type ChannelEvent =
-  "ControlChannelOpened" | "ControlChannelClosed" | "DataChannelOpened" | "DataChannelClosed";
+  | "ControlChannelOpened"
+  | "ControlChannelClosed"
+  | "DataChannelOpened"
+  | "DataChannelClosed"
+  /** What is no command; IIS knows no such line. */
+  | "InvalidLine";
 
 /** Replies from here on refuse something. */
 export const FIRST_REFUSAL = 400;
@@ -78,12 +85,13 @@ function nameOf({ account, siteName }: Principal): Pick<W3cRecord, "userName" | 
 
 /** One line for a command; @param moved what its data connection carried. */
 export function describeCommand(
-  { verb, argument }: ParsedCommand,
+  parsed: ParsedCommand,
   result: CommandResult,
   moved: MovedBytes,
-  failure: string | undefined,
+  failure: Explanation | undefined,
 ): Omit<W3cRecord, "atMs"> {
-  const { outcome, before, after, code, tookMs } = result;
+  const { before, after, code, tookMs } = result;
+  const { verb, argument } = parsed;
   return {
     // A refused password leaves nobody; the line still says whose it was.
     ...(after.login.kind === "none" ? describeLogin(before) : {}),
@@ -94,20 +102,42 @@ export function describeCommand(
     bytesReceived: moved.received,
     tookMs,
     virtualPath: virtualPath(verb, argument, result),
-    reason: failure ?? describeRefusal(outcome, code),
+    ...formatExplanation(failure ?? describeRefusal(parsed, result)),
   };
 }
 
+/** An explanation as the fields of a line. */
+export function formatExplanation({ reason, cause }: Explanation = {}): Pick<
+  W3cRecord,
+  "reason" | "substatus" | "win32Status"
+> {
+  if (cause === undefined) return { reason };
+  const { substatus, win32 } = FAILURE_CAUSES[cause];
+  return { reason, substatus, win32Status: win32 };
+}
+
 /** Why a command was refused: the rule or fault behind the reply, or else the reply itself. */
-function describeRefusal(outcome: Outcome, code: number): string | undefined {
-  if (code < FIRST_REFUSAL) return undefined;
+export function describeRefusal(
+  parsed: ParsedCommand,
+  { outcome, before, code }: CommandResult,
+): Explanation | undefined {
   if (outcome.kind !== "reply" && outcome.kind !== "close") return undefined;
-  return outcome.reason ?? outcome.reply.lines.join(" ");
+  const { reason, cause, reply } = outcome;
+  if (code < FIRST_REFUSAL && cause === undefined) return undefined;
+  const known = cause ?? causeOfReply(parsed, before, reply);
+  return {
+    reason: reason ?? reply.lines.join(" "),
+    ...(known === undefined ? {} : { cause: known }),
+  };
 }
 
 /** Why a transfer failed; undefined when it did not. */
-export function describeFailure(result: TransferResult): string | undefined {
-  return result.kind === "complete" ? undefined : reasonOf(result);
+export function describeFailure(result: TransferResult): Required<Explanation> | undefined {
+  if (result.kind === "complete") return undefined;
+  return {
+    reason: reasonOf(result),
+    cause: causeOfTransfer(result.failure),
+  };
 }
 
 /** The rule or limit behind it, or else what the client is told. */

@@ -7,6 +7,7 @@ import { findCommand } from "../commands/table.ts";
 import type { ParsedCommand } from "../protocol/commands.ts";
 import { reply } from "../protocol/replies.ts";
 import { StorageError } from "../storage/storage.ts";
+import { explain } from "./causes.ts";
 import { storageReply } from "./failures.ts";
 import { checkGate } from "./gate.ts";
 import type { Outcome } from "./outcomes.ts";
@@ -27,7 +28,11 @@ export async function dispatch(
   const renewed = renewLogin(context.state, context);
   if (renewed === undefined) {
     const text = "The account was changed; please log in again.";
-    return { outcome: { kind: "close", reply: reply.serviceClosing(text) }, change: {} };
+    const because = { reason: text, cause: "settingsChanged" } as const;
+    return {
+      outcome: { kind: "close", reply: reply.serviceClosing(text), ...because },
+      change: {},
+    };
   }
   const { state, principal } = renewed;
   const filtered = currentSite(context.view, state).filter.checkCommand(
@@ -36,7 +41,8 @@ export async function dispatch(
   );
   if (filtered !== undefined) {
     const denied = reply.notImplemented("Command denied.");
-    return { outcome: { kind: "reply", reply: denied, reason: filtered.text }, change: {} };
+    const because = { reason: filtered.text, cause: "commandDenied" } as const;
+    return { outcome: { kind: "reply", reply: denied, ...because }, change: {} };
   }
   const found = findCommand(parsed);
   if (found.kind === "unknown") {
@@ -64,7 +70,7 @@ async function run(
     return await prepared.value.run(context, principal);
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    return { kind: "reply", reply: storageReply(error.kind), reason: error.reason ?? error.kind };
+    return { kind: "reply", reply: storageReply(error.kind), ...explain(error) };
   }
 }
 

@@ -5,7 +5,7 @@
 import type { ParsedCommand } from "../protocol/commands.ts";
 import type { CommandQueue } from "./command-queue.ts";
 import type { ControlConnection } from "./connection.ts";
-import { RunningCalculation } from "./running-calculation.ts";
+import type { RunningCalculation } from "./running-calculation.ts";
 import { RunningTransfer } from "./transfers.ts";
 
 type Running = RunningTransfer | RunningCalculation;

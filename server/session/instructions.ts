@@ -4,9 +4,15 @@ import type { LineEvent, LineFault } from "../protocol/lines.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { Outcome } from "./outcomes.ts";
 
+type Refusal = Extract<Outcome, { readonly kind: "reply" | "close" }>;
+
 export type Instruction =
   | { readonly kind: "execute"; readonly parsed: ParsedCommand }
-  | { readonly kind: "perform"; readonly outcome: Outcome }
+  /** Nothing that could be executed. */
+  | {
+      readonly kind: "refuse";
+      readonly outcome: Refusal;
+    }
   | { readonly kind: "send"; readonly bytes: Uint8Array };
 
 /** Replies to lines that no command can be made of. */
@@ -17,7 +23,7 @@ const LINE_FAULT_REPLIES = {
 } as const satisfies Record<LineFault, Reply>;
 
 /** What follows is a web request's headers and body; nothing of it may run. */
-const NO_WEB_SERVER: Instruction = perform({
+const NO_WEB_SERVER: Instruction = refuse({
   kind: "close",
   reply: reply.serviceClosing("This is an FTP server."),
 });
@@ -29,9 +35,9 @@ export function interpretLine(event: LineEvent): Instruction {
     case "refused":
       return isWebRequest(event.start)
         ? NO_WEB_SERVER
-        : perform({ kind: "reply", reply: LINE_FAULT_REPLIES[event.fault] });
+        : refuse({ kind: "reply", reply: LINE_FAULT_REPLIES[event.fault] });
     case "flood":
-      return perform({
+      return refuse({
         kind: "close",
         reply: reply.serviceClosing("The line does not end; goodbye."),
       });
@@ -39,12 +45,12 @@ export function interpretLine(event: LineEvent): Instruction {
       if (isWebRequest(event.text)) return NO_WEB_SERVER;
       const parsed = parseCommand(event.text);
       return parsed === undefined
-        ? perform({ kind: "reply", reply: reply.unknownCommand("Not a command.") })
+        ? refuse({ kind: "reply", reply: reply.unknownCommand("Not a command.") })
         : { kind: "execute", parsed };
     }
   }
 }
 
-function perform(outcome: Outcome): Instruction {
-  return { kind: "perform", outcome };
+function refuse(outcome: Refusal): Instruction {
+  return { kind: "refuse", outcome };
 }

@@ -3,13 +3,17 @@
  * Passwords never get here in any other form than `***`.
  */
 import type { Logger, LogFields } from "../logging/logger.ts";
+import type { FailureCause } from "./failure-causes.ts";
 import type { ParsedCommand } from "../protocol/commands.ts";
+import type { Reply } from "../protocol/replies.ts";
 import type { Metrics } from "../status/metrics.ts";
 import {
   describeCommand,
   describeFailure,
+  describeRefusal,
   describeSession,
   FIRST_REFUSAL,
+  formatExplanation,
   movedBy,
   NOTHING_MOVED,
   type AccessLog,
@@ -18,7 +22,8 @@ import {
   type ConnectionEnds,
   type MovedBytes,
 } from "./access-log.ts";
-import type { TransferPlan, TransferResult } from "./outcomes.ts";
+import { hostNamedBy } from "./named-host.ts";
+import type { Explanation, TransferPlan, TransferResult } from "./outcomes.ts";
 import type { Principal } from "./principal.ts";
 import type { SessionState } from "./state.ts";
 
@@ -50,7 +55,11 @@ export class SessionJournal {
   /** All data connections so far. */
   #moved: MovedBytes = NOTHING_MOVED;
   /** The transfer that ended last, until its command is written. */
-  #last: { readonly moved: MovedBytes; readonly failure: string | undefined } | undefined;
+  #last: { readonly moved: MovedBytes; readonly failure: Explanation | undefined } | undefined;
+  /** What the client called the server. */
+  #hostName: string | undefined;
+  /** Why the server took leave, when the client did not. */
+  #ending: Ending | undefined;
 
   constructor({ logger, metrics, sessionId, accessLog }: JournalOptions) {
     this.sessionId = sessionId;
@@ -74,6 +83,7 @@ export class SessionJournal {
   closed(): void {
     this.#logger.log("info", "sessionClosed");
     this.#channel("ControlChannelClosed", {
+      ...this.#ending,
       moved: this.#moved,
       tookMs: Date.now() - this.#openedMs,
     });
@@ -82,21 +92,24 @@ export class SessionJournal {
   command(parsed: ParsedCommand, result: CommandResult): void {
     const { verb, argument } = parsed;
     const { outcome, code, tookMs } = result;
+    const refusal = describeRefusal(parsed, result);
     const secret = argument !== undefined && SECRET_ARGUMENTS.has(verb);
     this.#logger.log(code >= FIRST_REFUSAL ? "info" : "debug", "command", {
       verb,
       argument: secret ? "***" : argument,
       code,
-      reason: "reason" in outcome ? outcome.reason : undefined,
+      reason: refusal?.reason,
+      cause: refusal?.cause,
       tookMs,
     });
+    if (code < FIRST_REFUSAL) this.#hostName = hostNamedBy(parsed, result.after) ?? this.#hostName;
     if (verb === "PASS" && code >= FIRST_REFUSAL) this.#metrics.loginsRefused++;
     const transfer = outcome.kind === "transfer" ? this.#last : undefined;
     if (outcome.kind === "transfer") this.#last = undefined;
     const accessLog = this.#accessLog();
     if (accessLog === undefined || this.#session === undefined) return;
     accessLog.write({
-      ...describeSession(this.#session.connection, this.sessionId, result.after),
+      ...this.#describeSession(this.#session.connection, result.after),
       ...describeCommand(
         secret ? { ...parsed, argument: "***" } : parsed,
         result,
@@ -139,14 +152,30 @@ export class SessionJournal {
       tookMs,
       result: failure?.kind ?? "complete",
       reason: failure?.kind === "storage" ? (failure.reason ?? failure.error) : undefined,
+      cause: this.#last.failure?.cause,
     });
     if (failure?.kind === "noConnection") return;
     this.#channel("DataChannelClosed", {
       moved,
       tookMs,
       virtualPath: plan.path,
-      reason: this.#last.failure,
+      ...this.#last.failure,
     });
+  }
+
+  /** The server ends the session; @param last what the client is told. */
+  leaving({ code, lines }: Reply, cause: FailureCause | undefined): void {
+    if (cause === undefined) return;
+    const reason = lines.join(" ");
+    this.#ending = { status: code, cause, reason };
+    this.#logger.log("info", "sessionEnded", { code, cause, reason });
+  }
+
+  /** A line of which no command could be made. */
+  lineRefused({ code, lines }: Reply): void {
+    const reason = lines.join(" ");
+    this.#logger.log("info", "lineRefused", { code, reason });
+    this.#channel("InvalidLine", { status: code, reason });
   }
 
   tlsRefused(reason: string): void {
@@ -164,13 +193,25 @@ export class SessionJournal {
     this.#logger.log("error", "bug", { error: description });
   }
 
-  #channel(event: ChannelEvent, { moved = NOTHING_MOVED, ...facts }: ChannelFacts): void {
+  /** The server name of TLS was checked against the certificate; it goes before what commands say. */
+  #describeSession(ends: ConnectionEnds, state: SessionState): ReturnType<typeof describeSession> {
+    const { handshake } = state;
+    const serverName = handshake.kind === "done" ? handshake.serverName : undefined;
+    const hostName = serverName ?? this.#hostName;
+    return { ...describeSession(ends, this.sessionId, state), hostName };
+  }
+
+  #channel(
+    event: ChannelEvent,
+    { moved = NOTHING_MOVED, reason, cause, ...facts }: ChannelFacts,
+  ): void {
     const accessLog = this.#accessLog();
     if (accessLog === undefined || this.#session === undefined) return;
     const { connection, state } = this.#session;
     accessLog.write({
-      ...describeSession(connection, this.sessionId, state),
+      ...this.#describeSession(connection, state),
       ...facts,
+      ...formatExplanation({ reason, cause }),
       atMs: Date.now(),
       method: event,
       bytesSent: moved.sent,
@@ -179,9 +220,14 @@ export class SessionJournal {
   }
 }
 
-interface ChannelFacts {
+interface Ending extends Required<Explanation> {
+  /** Reply code. */
+  readonly status: number;
+}
+
+interface ChannelFacts extends Explanation {
+  readonly status?: number;
   readonly moved?: MovedBytes;
   readonly tookMs?: number;
   readonly virtualPath?: string;
-  readonly reason?: string | undefined;
 }

@@ -1,4 +1,5 @@
 /** What a command returns. The session alone turns it into replies on the wire. */
+import type { FailureCause } from "./failure-causes.ts";
 import type { Reply } from "../protocol/replies.ts";
 import type { ReadHandle, StorageErrorKind, WriteHandle } from "../storage/storage.ts";
 import type { StateChange } from "./state.ts";
@@ -26,14 +27,19 @@ export type TransferPlan = {
   | { readonly direction: "list"; readonly chunks: AsyncIterable<Uint8Array> }
 );
 
+/** For the log only: what lies behind a refusal. */
+export interface Explanation {
+  /** In words; names the rule or the setting. */
+  readonly reason?: string | undefined;
+  readonly cause?: FailureCause | undefined;
+}
+
 export type Outcome =
-  | {
+  | ({
       readonly kind: "reply";
       readonly reply: Reply;
       readonly next?: StateChange;
-      /** For the log only: what lies behind the reply. */
-      readonly reason?: string;
-    }
+    } & Explanation)
   /** Reply 150, data connection, transfer, then the reply to its result. */
   | { readonly kind: "transfer"; readonly plan: TransferPlan }
   /** A multi-line reply that is produced while it is sent. */
@@ -49,7 +55,7 @@ export type Outcome =
   /** Reply, then the TLS handshake on the control connection. */
   | { readonly kind: "secure"; readonly reply: Reply; readonly next: StateChange }
   /** Reply, then close. */
-  | { readonly kind: "close"; readonly reply: Reply; readonly reason?: string };
+  | ({ readonly kind: "close"; readonly reply: Reply } & Explanation);
 
 /** Work whose result is one reply. */
 export interface Calculation {

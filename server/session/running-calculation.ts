@@ -5,17 +5,16 @@
  */
 import { formatReplyStart, reply, type Reply } from "../protocol/replies.ts";
 import { StorageError } from "../storage/storage.ts";
+import { explain } from "./causes.ts";
 import { storageReply } from "./failures.ts";
 import { BOUNDS } from "./limits.ts";
-import type { Calculation } from "./outcomes.ts";
+import type { Calculation, Explanation } from "./outcomes.ts";
 
 const ABORTED = reply.localError("Aborted.");
 
 /** What the calculation came to. */
-export interface CalculationResult {
+export interface CalculationResult extends Explanation {
   readonly reply: Reply;
-  /** For the log: why there is no result. */
-  readonly reason?: string;
 }
 
 /** A calculation that can be ended. */
@@ -61,9 +60,9 @@ export class RunningCalculation {
     try {
       return { reply: await this.#plan.run(signal) };
     } catch (error) {
-      if (signal.aborted) return { reply: ABORTED, reason: "aborted" };
+      if (signal.aborted) return { reply: ABORTED, reason: "aborted", cause: "aborted" };
       if (!(error instanceof StorageError)) throw error;
-      return { reply: storageReply(error.kind), reason: error.reason ?? error.kind };
+      return { reply: storageReply(error.kind), ...explain(error) };
     }
   }
 }

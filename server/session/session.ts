@@ -3,6 +3,7 @@
  * the only writer of replies, so their order (150, then 226, 426 or 451) is decided here alone.
  */
 import type { Socket } from "node:net";
+import type { FailureCause } from "./failure-causes.ts";
 import type { ParsedCommand } from "../protocol/commands.ts";
 import type { LineEvent } from "../protocol/lines.ts";
 import { formatReply, reply, type Reply } from "../protocol/replies.ts";
@@ -11,6 +12,7 @@ import { CommandQueue } from "./command-queue.ts";
 import { ControlConnection, type ConnectionOwner } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { transferReply } from "./failures.ts";
+import { DRAINED, GOODBYE, IDLE, INJECTED, INTERNAL } from "./farewells.ts";
 import { secureControl } from "./handshakes.ts";
 import { Foreground } from "./foreground.ts";
 import { Holdings } from "./holdings.ts";
@@ -79,10 +81,11 @@ export class Session implements ConnectionOwner {
     });
   }
 
-  /** Tells the client and closes. */
-  close(last: Reply): void {
+  /** Tells the client and closes; @param cause what the server has against going on, for the log. */
+  close(last: Reply, cause?: FailureCause): void {
     if (this.#phase !== "open") return;
     this.#phase = "ending";
+    this.#journal.leaving(last, cause);
     this.#lastCode = last.code;
     this.#patience.left();
     this.connection.end(formatReply(last));
@@ -95,13 +98,13 @@ export class Session implements ConnectionOwner {
 
   /** The time to finish is over: what runs is aborted and answered before the farewell. */
   cut(): void {
-    if (this.#foreground.isEmpty) this.close(DRAINED);
+    if (this.#foreground.isEmpty) this.close(DRAINED, "stopping");
     else this.#foreground.abort();
   }
 
   /** Says goodbye now when nothing runs, and otherwise as soon as nothing does. */
   drain(): void {
-    if (!this.#busy) this.close(DRAINED);
+    if (!this.#busy) this.close(DRAINED, "stopping");
   }
 
   /** Called every so often; ends what has taken too long. */
@@ -113,7 +116,7 @@ export class Session implements ConnectionOwner {
     if (!this.#foreground.isEmpty || !waiting) return;
     // A client that does not read its replies would not read this one either.
     if (this.#phase !== "open" || congested) this.destroy();
-    else this.close(reply.serviceClosing("Idle for too long; goodbye."));
+    else this.close(IDLE, this.state.login.kind === "loggedIn" ? "controlTimeout" : "loginTimeout");
   }
 
   onInput(): void {
@@ -149,7 +152,7 @@ export class Session implements ConnectionOwner {
     } finally {
       this.#busy = false;
     }
-    if (this.#phase === "open" && this.#host.draining) this.close(DRAINED);
+    if (this.#phase === "open" && this.#host.draining) this.close(DRAINED, "stopping");
   }
 
   #take(): LineEvent | undefined {
@@ -165,7 +168,7 @@ export class Session implements ConnectionOwner {
     // A command that the end of the session interrupted is no bug.
     if (this.#phase !== "open" && error instanceof Error && error.name === "AbortError") return;
     this.#journal.bug(error);
-    this.close(reply.serviceClosing("An internal error occurred; goodbye."));
+    this.close(INTERNAL, "internal");
   }
 
   async #handle(event: LineEvent): Promise<void> {
@@ -174,7 +177,8 @@ export class Session implements ConnectionOwner {
       case "send":
         this.connection.write(instruction.bytes);
         return;
-      case "perform":
+      case "refuse":
+        this.#journal.lineRefused(instruction.outcome.reply);
         await this.#perform(instruction.outcome);
         return;
       case "execute":
@@ -224,7 +228,7 @@ export class Session implements ConnectionOwner {
         this.#write(outcome.reply);
         break;
       case "close":
-        this.close(outcome.reply);
+        this.close(outcome.reply, outcome.cause);
         break;
       case "streamedReply":
         await streamReply(outcome, this.connection, () => this.#phase === "open");
@@ -253,7 +257,7 @@ export class Session implements ConnectionOwner {
   async #secure(accepted: Reply, next: StateChange): Promise<void> {
     if (this.connection.hasUnread || this.#queue.holdsLines) {
       this.#journal.injectionRefused();
-      this.close(reply.serviceClosing("Something followed AUTH in the clear; goodbye."));
+      this.close(INJECTED, "plaintextInjection");
       return;
     }
     this.#lastCode = accepted.code;
@@ -290,6 +294,3 @@ export class Session implements ConnectionOwner {
     this.#holdings.release().catch((error: unknown) => this.#fail(error));
   }
 }
-
-const GOODBYE = reply.goodbye("Goodbye.");
-const DRAINED = reply.serviceClosing("The server is going down; please come back later.");

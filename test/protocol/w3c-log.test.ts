@@ -130,6 +130,117 @@ describe("the W3C extended log", () => {
     });
   });
 
+  it("tells by numbers and words which rule denied what", async () => {
+    await using server = await startServer({
+      settings: {
+        log: LOG,
+        sites: [
+          {
+            name: "files",
+            authorization: [
+              { effect: "allow", users: ["*"] },
+              { effect: "deny", path: "/closed", users: ["alice"], permissions: ["write"] },
+            ],
+            ipRestrictions: {
+              rules: [{ effect: "deny", address: "*", path: "/inner" }],
+              healthCheckAddresses: [],
+            },
+            requestFiltering: {
+              fileExtensions: { mode: "deny", extensions: [".exe"] },
+              hiddenSegments: ["_private"],
+              deniedUrlSequences: ["~$"],
+              highBitCharacters: "deny",
+              maximumPathBytes: 100,
+              commands: { mode: "deny", names: ["MLSD"] },
+            },
+          },
+        ],
+      },
+    });
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.login();
+    const expected = [
+      ["MKD closed/x", 550, 1, 5, /^write|^makeDirectory is denied by authorization\.1 /],
+      ["SIZE inner/a.txt", 550, 4, 5, /ipRestrictions\.rules\.0/],
+      ["RETR virus.exe", 550, 11, 5, /fileExtensions denies \.exe/],
+      ["CWD _private", 550, 8, 2, /hiddenSegments holds _private/],
+      ["SIZE a~$b.txt", 550, 9, 5, /deniedUrlSequences holds ~\$/],
+      ["SIZE ü.txt", 550, 10, 5, /highBitCharacters is deny/],
+      [`SIZE ${"p".repeat(120)}`, 550, 12, 206, /maximumPathBytes 100/],
+      ["MLSD", 502, 51, 5, /commands denies MLSD/],
+      ["SIZE nowhere", 550, 3, 2, /no such file/],
+      ["RMD /", 550, 0, 0, /root cannot be removed/],
+      ["XYZZY", 500, 0, 0, /Unknown command/],
+    ] as const;
+    for (const [line, code] of expected) {
+      if (line.startsWith("RETR")) await client.expect("EPSV", 229);
+      await client.expect(line, code);
+    }
+    client.send("\u0000\r\n");
+    await client.reply();
+    await quit(server, client);
+    await using stranger = await WireClient.open(server.host, server.controlPort);
+    await stranger.reply();
+    await stranger.expect("USER files|mallory", 331);
+    await stranger.expect("PASS guess", 530);
+    // Nothing waits for the process to end.
+    const lines = readLines(server);
+    const words = (line: Line | undefined): string =>
+      (line?.["x-debug"] ?? "").replaceAll("+", " ").replaceAll("%2B", "+");
+    for (const [text, code, substatus, win32, reason] of expected) {
+      const [verb = ""] = text.split(" ");
+      const found = lines.filter(
+        (line) => line["cs-method"] === verb && words(line).search(reason) >= 0,
+      );
+      expect([text, found.length]).toEqual([text, 1]);
+      expect(found[0]).toMatchObject({
+        "sc-status": String(code),
+        "sc-substatus": String(substatus),
+        "sc-win32-status": String(win32),
+      });
+    }
+    expect(lines.find((line) => line["cs-method"] === "InvalidLine")).toMatchObject({
+      "sc-status": "501",
+    });
+    expect(lines.find((line) => line["sc-status"] === "530")).toMatchObject({
+      "sc-substatus": "35",
+      "sc-win32-status": "1326",
+      "cs-username": "mallory",
+      "cs-host": "files",
+    });
+    expect(server.records.find(({ cause }) => cause === "hiddenSegment")).toMatchObject({
+      event: "command",
+      reason: "requestFiltering.hiddenSegments holds _private",
+    });
+  });
+
+  it("names the host that HOST, the server name of TLS or the user name gave", async () => {
+    await using server = await startServer({
+      tls: true,
+      settings: { log: LOG, sites: [{ name: "one.example" }, { name: "two.example" }] },
+    });
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.reply();
+    await client.expect("HOST two.example", 220);
+    await client.expect("USER alice", 331);
+    await quit(server, client);
+    const host = readLines(server).find((line) => line["cs-method"] === "USER")?.["cs-host"];
+    expect(host).toBe("two.example");
+  });
+
+  it("says why the server ended a session", async () => {
+    await using server = await startServer({ settings: { log: LOG } });
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.login();
+    await stop(server);
+    expect(readLines(server).at(-1)).toMatchObject({
+      "cs-method": "ControlChannelClosed",
+      "sc-status": "421",
+      "sc-substatus": "21",
+      "x-debug": expect.stringContaining("going+down") as string,
+    });
+  });
+
   it("begins, moves and ends with the settings, without a restart", async () => {
     await using server = await startServer();
     await using client = await WireClient.open(server.host, server.controlPort);

@@ -56,7 +56,7 @@ describe("a calculation", () => {
     const { result, reject } = calculate();
     await vi.advanceTimersByTimeAsync(1000);
     reject(new StorageError("notFound"));
-    expect(await result).toMatchObject({ reply: { code: 213 }, reason: "notFound" });
+    expect(await result).toMatchObject({ reply: { code: 213 }, cause: "notFound" });
     expect((await result).reply.lines.join()).toContain("No result");
   });
 
