@@ -99,6 +99,11 @@ async function placeBelow(
   return placeIn(await holdFolder(calls, fence, folders.join(sep)), name);
 }
 
+/** Whether the place's real path still leads to its folder, which others may have moved meanwhile. */
+export function realPathHolds({ folder, realPath }: DiskPlace): boolean {
+  return !folder.startsWith(DESCRIPTORS) || readlinkSync(folder) === realPath;
+}
+
 /** Names that can exist: `locate` lets no other one reach the disk, and listings show no other. */
 export function isSafeName(name: string): boolean {
   return (

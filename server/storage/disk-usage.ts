@@ -83,7 +83,7 @@ class FolderUsage implements StorageUsage {
 }
 
 /** The homes that are counted, by real path. */
-export class DiskUsages {
+class DiskUsages {
   readonly #folders = new Map<string, FolderUsage>();
 
   /** The usage of a folder, the same one for all who ask. @param measure walks it. */

@@ -1,5 +1,6 @@
 /** Which file systems are on this machine, rather than behind a network. */
-import { statfsSync } from "node:fs";
+import { promises, statfsSync } from "node:fs";
+import { DiskPace } from "../data/disk-pace.ts";
 
 /** Magic numbers of file systems behind a network or another process (statfs(2)). */
 const REMOTE = new Set([
@@ -27,6 +28,20 @@ export function offerDescriptor(descriptor: number, device: number): number | un
     known.set(device, local);
   }
   return local ? descriptor : undefined;
+}
+
+/** Never at once: a single call to a share whose server is gone would stop all sessions. */
+class RemotePace extends DiskPace {
+  override get isFast(): boolean {
+    return false;
+  }
+}
+
+/** The pace of the file system that holds `folder`. */
+export async function openPace(folder: string): Promise<DiskPace> {
+  if (process.platform !== "linux") return new DiskPace();
+  const { type } = await promises.statfs(folder);
+  return REMOTE.has(type >>> 0) ? new RemotePace() : new DiskPace();
 }
 
 function isLocal(descriptor: number): boolean {

@@ -1,11 +1,11 @@
 /** Storage on the local disk, below one root that it never leaves. */
 import { promises, type Stats } from "node:fs";
-import { DiskPace } from "../data/disk-pace.ts";
+import type { DiskPace } from "../data/disk-pace.ts";
 import { prefixPath } from "../protocol/paths.ts";
 import { bindDiskCalls, type DiskCalls } from "./disk-calls.ts";
 import { codeOf, mapped, storing } from "./errors.ts";
 import { openFile } from "./disk-file.ts";
-import { entryOf, listFolder, removeAbandoned } from "./disk-listing.ts";
+import { entryOf, listFolder, removeLeftovers } from "./disk-listing.ts";
 import {
   fenceIn,
   locate,
@@ -15,9 +15,9 @@ import {
   type DiskPlace,
   type Fence,
 } from "./disk-paths.ts";
+import { openPace } from "./local-devices.ts";
 import { openUpload } from "./disk-uploads.ts";
 import { DISK_USAGES } from "./disk-usage.ts";
-import { isPartialName } from "./partial-names.ts";
 import {
   StorageError,
   type Entry,
@@ -84,7 +84,7 @@ export class LocalDisk implements StorageAdapter {
    */
   static async open(folder: string, options: LocalDiskOptions = {}): Promise<LocalDisk> {
     await promises.mkdir(folder, { recursive: true });
-    const pace = new DiskPace();
+    const pace = await openPace(folder);
     const shared = options.sharedByProcesses === true;
     return new LocalDisk({
       root: { root: await promises.realpath(folder), isFixed: true },
@@ -157,7 +157,9 @@ export class LocalDisk implements StorageAdapter {
         await this.#calls.rmdir(place.path);
       } catch (error) {
         // A folder that holds only abandoned uploads looks empty, and cannot be emptied otherwise.
-        if (codeOf(error) !== "ENOTEMPTY" || !(await this.#removeLeftovers(path))) throw error;
+        if (codeOf(error) !== "ENOTEMPTY") throw error;
+        using folder = await locateFolder(this.#calls, await this.#fence(), path);
+        await removeLeftovers(folder);
         await this.#calls.rmdir(place.path);
       }
     });
@@ -290,14 +292,5 @@ export class LocalDisk implements StorageAdapter {
       if (codeOf(error) === "ENOENT") return undefined;
       throw error;
     }
-  }
-
-  /** Removes abandoned uploads from a folder; true when nothing else was in it. */
-  async #removeLeftovers(path: string): Promise<boolean> {
-    using place = await locateFolder(this.#calls, await this.#fence(), path);
-    for (const name of await promises.readdir(place.path)) {
-      if (!isPartialName(name) || !(await removeAbandoned(place, name))) return false;
-    }
-    return true;
   }
 }

@@ -234,6 +234,22 @@ describe("the local disk", () => {
     expect(readdirSync(root)).toEqual([]);
   });
 
+  test("says in the reason which invisible name keeps a folder from being removed", async () => {
+    await using disk = await openDisk();
+    mkdirSync(join(disk.root, "d"));
+    writeFileSync(join(disk.root, "d/forged\r\nname"), "");
+    await expect(disk.storage.removeDirectory("/d")).rejects.toMatchObject({
+      kind: "notEmpty",
+      reason: expect.stringContaining(String.raw`"forged\r\nname"`),
+    });
+    expect(readdirSync(join(disk.root, "d"))).toHaveLength(1);
+    // Its content is visible: no further reason is needed.
+    writeFileSync(join(disk.root, "seen"), "");
+    mkdirSync(join(disk.root, "e"));
+    await write(disk.storage, "/e/f", "");
+    await expect(disk.storage.removeDirectory("/e")).rejects.toMatchObject({ reason: undefined });
+  });
+
   test("a folder with an upload under way is not empty", async () => {
     await using disk = await openDisk();
     await disk.storage.makeDirectory("/d");
@@ -255,6 +271,37 @@ describe("the local disk", () => {
     const upload = await disk.storage.openWrite("/d/x", { kind: "unique" });
     await upload[Symbol.asyncDispose]();
     expect(readdirSync(join(disk.root, "d"))).toEqual([]);
+  });
+
+  test("keeps every form of a name as it was written, up to 255 bytes", async () => {
+    await using disk = await openDisk();
+    const names = ["-rf", "é", "e\u0301", "ﬁ", "x".repeat(255), "日本".repeat(42), " ", "~"];
+    for (const name of names) await write(disk.storage, `/${name}`, name);
+    expect(await namesOf(disk.storage.list("/"))).toEqual(names.toSorted());
+    expect(readdirSync(disk.root).toSorted()).toEqual(names.toSorted());
+    for (const name of names) {
+      expect(await read(disk.storage, `/${name}`)).toBe(name);
+      await disk.storage.rename(`/${name}`, "/moved");
+      await disk.storage.removeFile("/moved");
+    }
+    await expect(write(disk.storage, `/${"é".repeat(128)}`, "")).rejects.toMatchObject({
+      kind: "invalidName",
+    });
+  });
+
+  onLinux("lists a folder of 20,000 entries with memory for a batch of them", async () => {
+    await using disk = await openDisk();
+    for (let number = 0; number < 20_000; number++) {
+      writeFileSync(join(disk.root, `file-${String(number)}`), "");
+    }
+    let entries = 0;
+    let largest = 0;
+    for await (const batch of disk.storage.list("/")) {
+      entries += batch.length;
+      largest = Math.max(largest, batch.length);
+    }
+    expect(entries).toBe(20_000);
+    expect(largest).toBeLessThanOrEqual(256);
   });
 
   onLinux("keeps no folder open when it is done", async () => {
