@@ -1,5 +1,6 @@
 /** Files: RETR, STOR, APPE, STOU, DELE, RNFR, RNTO. */
 import { joinPath, nameOf } from "../protocol/paths.ts";
+import { RangedUpload } from "../data/ranged-upload.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { Outcome } from "../session/outcomes.ts";
 import type { SessionState } from "../session/state.ts";
@@ -64,10 +65,13 @@ async function receive(
 ): Promise<Outcome> {
   const refusal = checkRestart(state);
   if (refusal !== undefined) return answer(refusal);
-  if (rangeLast(state) !== undefined) {
-    return answer(reply.parameterNotImplemented("RANG is for RETR and HASH; use REST."));
+  const last = rangeLast(state);
+  if (last !== undefined && mode.kind !== "resume") {
+    return answer(reply.parameterNotImplemented("RANG is for RETR, STOR and HASH; use REST."));
   }
-  const handle = await principal.storage.openWrite(target, mode);
+  const opened = await principal.storage.openWrite(target, mode);
+  const handle =
+    last === undefined ? opened : new RangedUpload(opened, last + 1 - restartOffset(state));
   return {
     kind: "transfer",
     plan: {
@@ -83,12 +87,18 @@ async function receive(
 
 const store = loggedIn("STOR", path, { transfers: true }, (context, target) => {
   const offset = restartOffset(context.state);
-  return receive(context, target, offset > 0 ? { kind: "resume", offset } : { kind: "replace" });
+  // Nothing outside a range is touched (draft-bryan-ftp-range section 4.3).
+  const keepsRest = rangeLast(context.state) !== undefined;
+  return receive(
+    context,
+    target,
+    offset > 0 || keepsRest ? { kind: "resume", offset, keepsRest } : { kind: "replace" },
+  );
 });
 
 const append = loggedIn("APPE", path, { transfers: true }, (context, target) =>
-  restartOffset(context.state) > 0
-    ? answer(reply.badSequence("APPE begins at the end; use REST with STOR."))
+  restartOffset(context.state) > 0 || rangeLast(context.state) !== undefined
+    ? answer(reply.badSequence("APPE begins at the end; use REST or RANG with STOR."))
     : receive(context, target, { kind: "append" }),
 );
 

@@ -70,7 +70,7 @@ const restart = loggedIn(
     }),
 );
 
-/** For RETR and HASH; what is malformed also takes back what was set (draft-bryan-ftp-range). */
+/** For RETR, STOR and HASH; what is malformed also takes back what was set (draft-bryan-ftp-range). */
 const range = loggedIn(
   "RANG",
   value("<first> <last>", "Needs the first and the last byte.", parseRange),

@@ -94,6 +94,25 @@ describe("HASH", () => {
     expect((await client.expect("HASH folder/h.bin", 213)).text).toContain(" 0-1000002 ");
   });
 
+  it("ends at ABOR, however large the file, and leaves the session usable", async () => {
+    const huge = await open(dataPath("folder/huge"), "w");
+    await huge.truncate(2 ** 42);
+    await huge.close();
+    for (const [line, failed] of [
+      ["HASH folder/huge", 451],
+      ["XSHA512 folder/huge", 451],
+    ] as const) {
+      client.send(`${line}\r\n`);
+      client.send("ABOR\r\nNOOP\r\n");
+      expect((await client.reply()).code).toBe(failed);
+      expect((await client.reply()).code).toBe(226);
+      expect((await client.reply()).code).toBe(200);
+    }
+    // Also when it comes in one segment with the command.
+    client.send("HASH folder/huge\r\nABOR\r\n");
+    expect([(await client.reply()).code, (await client.reply()).code]).toEqual([451, 226]);
+  });
+
   it("is refused for folders, for nothing, and to those who may not read", async () => {
     expect(await client.code("HASH folder")).toBe(553);
     expect(await client.code("HASH nowhere")).toBe(550);
@@ -189,11 +208,42 @@ describe("RANG with RETR", () => {
     expect(Buffer.concat(chunks).equals(CONTENT.subarray(100_000, 900_001))).toBe(true);
   });
 
-  it("is refused in ASCII and for uploads", async () => {
-    await client.expect("RANG 0 3", 350);
-    expect(await client.upload("STOR folder/r.bin", "xxxx")).toEqual([504]);
-    await client.expect("RANG 0 3", 350);
-    expect(await client.upload("APPE folder/r.bin", "xxxx")).not.toContain(226);
+  it("writes into the middle of a file and touches nothing else", async () => {
+    expect(await client.upload("STOR folder/w.bin", "0123456789")).toEqual([150, 226]);
+    const stored = async (): Promise<string> => (await client.download("RETR folder/w.bin")).data;
+    await client.expect("RANG 2 4", 350);
+    expect(await client.upload("STOR folder/w.bin", "abc")).toEqual([150, 226]);
+    expect(await stored()).toBe("01abc56789");
+    await client.expect("RANG 0 0", 350);
+    expect(await client.upload("STOR folder/w.bin", "X")).toEqual([150, 226]);
+    expect(await stored()).toBe("X1abc56789");
+    await client.expect("RANG 8 11", 350);
+    expect(await client.upload("STOR folder/w.bin", "wxyz")).toEqual([150, 226]);
+    expect(await stored()).toBe("X1abc567wxyz");
+    // More or less than the range is no success, and stays inside of it.
+    await client.expect("RANG 5 6", 350);
+    expect(await client.upload("STOR folder/w.bin", "longer")).toEqual([150, 554]);
+    expect(await stored()).toMatch(/^X1abc..7wxyz$/u);
+    await client.expect("RANG 0 99", 350);
+    expect(await client.upload("STOR folder/w.bin", "Z")).toEqual([150, 554]);
+    expect(await stored()).toMatch(/^Z1abc..7wxyz$/u);
+    await client.expect("RANG 50 60", 350);
+    expect(await client.upload("STOR folder/w.bin", "beyond")).toEqual([554]);
+    // A reset, or another command in between, and the file is replaced as ever.
+    await client.expect("RANG 1 2", 350);
+    await client.expect("RANG 1 0", 350);
+    expect(await client.upload("STOR folder/w.bin", "whole")).toEqual([150, 226]);
+    expect(await stored()).toBe("whole");
+  });
+
+  it("is refused in ASCII, for APPE and for STOU", async () => {
+    for (const [line, code] of [
+      ["APPE folder/r.bin", 503],
+      ["STOU folder/r.bin", 504],
+    ] as const) {
+      await client.expect("RANG 0 3", 350);
+      expect(await client.upload(line, "xxxx")).toEqual([code]);
+    }
     await client.expect("TYPE A", 200);
     expect((await ranged("0 3")).codes).toEqual([555]);
     await client.expect("TYPE I", 200);
