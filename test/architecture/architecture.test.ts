@@ -6,7 +6,7 @@ import { findViolations, RULES } from "./rules.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const FIXTURES = join(import.meta.dirname, "fixtures");
-const SOURCES = ["server", "infra", "probe", "lab", "cli", "scripts"];
+const SOURCES = ["server", "certificates", "infra", "probe", "lab", "cli", "scripts"];
 
 const sources = readModules(ROOT, SOURCES);
 const tests = readModules(ROOT, ["test"], ["test/architecture/fixtures/"]);
@@ -39,7 +39,9 @@ describe("dependencies", () => {
 
 describe("the check itself", () => {
   it("fails the fixtures, each by the rule that it breaks", () => {
-    const found = findViolations(readModules(FIXTURES, ["server", "infra", "probe", "lab"]));
+    const found = findViolations(
+      readModules(FIXTURES, ["server", "certificates", "infra", "probe", "lab"]),
+    );
     expect(found.map((violation) => violation.replace(/ → .*?: /, ": ")).toSorted()).toEqual(
       [
         `server/contract/looks-outside.ts: ${reasonOf("the contract is a leaf")}`,
@@ -50,6 +52,7 @@ describe("the check itself", () => {
         `infra/components/imports-server.ts: ${reasonOf("infra imports the contract")}`,
         `infra/plan/creates.ts: ${reasonOf("plans are pure")}`,
         `infra/policy/trusts-plan.ts: ${reasonOf("policies judge")}`,
+        `certificates/imports-server.ts: ${reasonOf("the certificate agent")}`,
         `probe/imports-lab.ts: ${reasonOf("the probe is a client")}`,
         `lab/imports-infra.ts: ${reasonOf("the lab runs")}`,
         `lab/imports-command.ts: ${reasonOf("nothing imports the command line")}`,
@@ -61,7 +64,9 @@ describe("the check itself", () => {
   });
 
   it("has a fixture for every rule", () => {
-    const broken = findViolations(readModules(FIXTURES, ["server", "infra", "probe", "lab"]));
+    const broken = findViolations(
+      readModules(FIXTURES, ["server", "certificates", "infra", "probe", "lab"]),
+    );
     const unproven = RULES.filter(
       ({ reason }) => !broken.some((violation) => violation.endsWith(reason)),
     );

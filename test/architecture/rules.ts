@@ -89,6 +89,11 @@ export const RULES: readonly Rule[] = [
     forbids: ownExcept("infra/policy/", "server/contract/"),
   },
   {
+    reason: "the certificate agent imports the contract and its own folder",
+    of: /^certificates\//,
+    forbids: ownExcept("certificates/", CONTRACT),
+  },
+  {
     reason: "the probe is a client: it imports the contract and its own folder",
     of: /^probe\//,
     forbids: ownExcept("probe/", CONTRACT),
@@ -101,12 +106,12 @@ export const RULES: readonly Rule[] = [
   },
   {
     reason: "nothing imports the command line, but the page that describes it",
-    of: /^(server|infra|probe|lab|scripts)\/(?!reference\/)/,
+    of: /^(server|certificates|infra|probe|lab|scripts)\/(?!reference\/)/,
     forbids: within("cli/"),
   },
   {
     reason: "nothing but tests imports tests",
-    of: /^(server|infra|probe|lab|cli|scripts)\//,
+    of: /^(server|certificates|infra|probe|lab|cli|scripts)\//,
     forbids: within("test/"),
   },
 ];
