@@ -2,10 +2,11 @@
  * Receiving from a plain socket into a buffer of ours: what the kernel gives lands where it is
  * written from, instead of in a new buffer for each read.
  */
-import { Socket, type SocketConstructorOpts } from "node:net";
+import type { Socket } from "node:net";
 import { BufferPool } from "./buffer-pool.ts";
 import { TransferError, type DataFlow } from "./data-flow.ts";
 import type { FileSink } from "./file-sink.ts";
+import { rewrap } from "./rewrap.ts";
 import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 
 const SMALL_BYTES = 64 * 1024;
@@ -17,40 +18,18 @@ const LONGEST_FILL_MS = 50;
 const smallBuffers = new BufferPool(SMALL_BYTES);
 const largeBuffers = new BufferPool(CHUNK_BYTES);
 
-/** Node's sockets have these; they are not part of its documented interface. */
-interface SocketWithHandle {
-  _handle?: { readonly constructor: { readonly name: string } } | null;
-}
-
-/**
- * Moves a connection from `socket`, which must not have been read, to a new socket that reads into
- * buffers of ours. Undefined where that cannot be: a TLS socket, data already read, another Node.
- * `socket` is left without a connection, and closed.
- */
-export function rewrap(
+/** Moves a connection to a socket that reads into buffers of ours; undefined where it cannot be. */
+export function openInPlace(
   socket: Socket,
 ): { readonly socket: Socket; readonly reader: InPlaceReader } | undefined {
-  const inner = socket as unknown as SocketWithHandle;
-  const handle = inner._handle;
-  if (
-    handle?.constructor.name !== "TCP" ||
-    socket.constructor !== Socket ||
-    socket.bytesRead > 0 ||
-    socket.readableEnded ||
-    socket.destroyed
-  ) {
-    return undefined;
-  }
   const reader = new InPlaceReader();
-  const options = {
-    handle,
-    allowHalfOpen: true,
-    onread: { buffer: () => reader.room(), callback: (count: number) => reader.onRead(count) },
-  };
-  inner._handle = null;
-  socket.destroy();
-  // The published options have no `handle`, which is how Node's own servers make their sockets.
-  return { socket: new Socket(options as unknown as SocketConstructorOpts), reader };
+  const rewrapped = rewrap(socket, {
+    buffer: () => reader.room(),
+    callback: (count) => reader.onRead(count),
+  });
+  if (rewrapped !== undefined) return { socket: rewrapped, reader };
+  reader[Symbol.dispose]();
+  return undefined;
 }
 
 /** Writes everything that arrives at `reader` to `sink`, until the client's end. */

@@ -2,15 +2,17 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { WriteHandle } from "../storage/storage.ts";
-import { DataFlow, type TransferOptions } from "./data-flow.ts";
+import { DataFlow, TransferError, type TransferOptions } from "./data-flow.ts";
 import type { DiskPace } from "./disk-pace.ts";
 import { openSink } from "./file-sink.ts";
 import { receiveChunks } from "./receive-chunks.ts";
-import { receiveInPlace, rewrap } from "./receive-in-place.ts";
+import { openInPlace, receiveInPlace } from "./receive-in-place.ts";
 
 export interface ReceiveFileOptions extends TransferOptions {
   /** Converts CRLF to LF. */
   readonly ascii?: boolean | undefined;
+  /** Asked at the client's end: false when it came in the midst of something, so that bytes miss. */
+  readonly isWhole?: (() => boolean) | undefined;
   /** For tests: whether the disk counts as fast. */
   readonly pace?: DiskPace | undefined;
   /** For tests: false leaves out the path that reads into a buffer of its own. */
@@ -18,7 +20,8 @@ export interface ReceiveFileOptions extends TransferOptions {
 }
 
 /**
- * Receives a file until the client ends the connection, FIN being enough also with TLS. Resolves
+ * Receives a file until the client ends the connection, FIN between two records being enough also
+ * with TLS. Resolves
  * with the bytes that came over the connection, all of which have been written to `handle`; commit
  * and dispose stay the caller's. A transfer that fails has written what came until then.
  *
@@ -34,13 +37,14 @@ export async function receiveFile(
     options.ascii !== true && options.rateLimiter === undefined && options.inPlace !== false;
   const rewrapped =
     plainBytes && handle.fileDescriptor !== undefined && !options.signal.aborted
-      ? rewrap(socket)
+      ? openInPlace(socket)
       : undefined;
   const source = rewrapped?.socket ?? socket;
   using flow = new DataFlow(source, options);
   try {
     if (rewrapped === undefined) await receiveChunks(flow, sink, options);
     else await receiveInPlace(flow, sink, rewrapped.reader);
+    if (options.isWhole?.() === false) throw new TransferError("connectionLost");
     // The client may wait for our close_notify before it reads the reply.
     if (source instanceof TLSSocket) await flow.until((done) => void source.end(() => done()));
     return flow.bytes;

@@ -4,5 +4,6 @@
  */
 export { compress, InflatingHandle, readFileChunks } from "./compression.ts";
 export { TransferError } from "./data-flow.ts";
+export { RecordStream } from "./record-stream.ts";
 export { receiveFile } from "./receive.ts";
 export { sendChunks, sendFile } from "./send.ts";

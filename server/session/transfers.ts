@@ -1,5 +1,6 @@
 /** Runs one transfer from its plan to its result: data connection, TLS, bytes, commit. */
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { activeDataPort } from "#contract";
 import { connectActive } from "../data/active-connection.ts";
@@ -8,6 +9,7 @@ import {
   InflatingHandle,
   readFileChunks,
   receiveFile,
+  RecordStream,
   sendChunks,
   sendFile,
   TransferError,
@@ -43,6 +45,8 @@ export class RunningTransfer implements TransferStatus {
   readonly plan: TransferPlan;
   bytes = 0;
   readonly #abort = new AbortController();
+  /** What carries the TLS of an upload. */
+  #records: RecordStream | undefined;
 
   constructor(plan: TransferPlan) {
     this.plan = plan;
@@ -70,6 +74,7 @@ export class RunningTransfer implements TransferStatus {
     const { plan } = this;
     await using _file = plan.direction === "send" ? plan.source : undefined;
     await using _upload = plan.direction === "receive" ? plan.target : undefined;
+    await using _listing = plan.direction === "list" ? plan.chunks : undefined;
     try {
       const socket = await this.#connect(options);
       options.onOpen();
@@ -122,13 +127,19 @@ export class RunningTransfer implements TransferStatus {
     { tls, requireSessionReuse }: { tls: TlsContexts; requireSessionReuse: boolean },
     announce: (() => void) | undefined,
   ): Promise<Socket> {
-    const channel = this.plan.direction === "receive" ? tls.upload : tls.download;
+    const uploads = this.plan.direction === "receive";
+    const records = uploads ? new RecordStream(socket) : undefined;
+    this.#records = records;
+    const raw = records?.socket ?? socket;
+    // TLS takes any duplex stream, and nothing else is asked of this one.
+    const below = (records as Duplex | undefined as Socket | undefined) ?? socket;
+    const channel = uploads ? tls.upload : tls.download;
     const timeout = AbortSignal.timeout(BOUNDS.tlsHandshakeSeconds * 1000);
     const signal = AbortSignal.any([this.#abort.signal, timeout]);
-    const securing = secureServerSocket(socket, channel, { signal, requireSessionReuse });
+    const securing = secureServerSocket(below, channel, { signal, requireSessionReuse });
     try {
       if (announce !== undefined) {
-        if (!(await settlesSoon(securing)) && socket.bytesRead > 0) {
+        if (!(await settlesSoon(securing)) && raw.bytesRead > 0) {
           await Promise.race([
             securing,
             pause(BOUNDS.earlyHandshakeMilliseconds, undefined, { ref: false }),
@@ -178,7 +189,11 @@ export class RunningTransfer implements TransferStatus {
         const target = inflating ?? plan.target;
         const ascii = plan.ascii && inflating === undefined;
         const startedMs = performance.now();
-        const bytes = await receiveFile(socket, target, { ...common, ascii });
+        const bytes = await receiveFile(socket, target, {
+          ...common,
+          ascii,
+          isWhole: () => this.#records?.isWhole !== false,
+        });
         await this.#hearControl(performance.now() - startedMs);
         await target.commit();
         return { kind: "complete", bytes };

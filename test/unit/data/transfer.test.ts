@@ -1,7 +1,10 @@
-import { afterAll, afterEach } from "vitest";
+import { randomBytes } from "node:crypto";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { connect as connectTls } from "node:tls";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { DiskPace } from "../../../server/data/disk-pace.ts";
+import { receiveFile, RecordStream } from "../../../server/data/transfer.ts";
 import {
   openTlsContexts,
   type TlsChannel,
@@ -73,6 +76,20 @@ function tls(channel: Promise<TlsChannel>, maxVersion: "TLSv1.2" | "TLSv1.3") {
   };
 }
 
+/** As uploads are secured: TLS above a stream that knows where its records end. */
+async function recorded(): Promise<{ client: Socket; server: Socket; records: RecordStream }> {
+  const { client: raw, accepted } = await connectPair();
+  const client = connectTls({ socket: raw, rejectUnauthorized: false });
+  client.on("error", () => undefined);
+  const records = new RecordStream(accepted);
+  const below = records as Duplex as Socket;
+  const server = await secureServerSocket(below, await upload, {
+    signal: new AbortController().signal,
+  });
+  sockets.push(client, server);
+  return { client, server, records };
+}
+
 const upload = guarded.then((contexts) => contexts.upload);
 const download = guarded.then((contexts) => contexts.download);
 
@@ -106,6 +123,16 @@ describeTransfers("TLS 1.2, slow disk", {
   send: { pace: slowPace() },
   receive: { pace: slowPace() },
 });
+describeTransfers("TLS 1.3 above records, disk", {
+  connect: recorded,
+  direction: "receiving",
+  ...onDisk,
+});
+describeTransfers("TLS 1.3 above records, any storage", {
+  connect: recorded,
+  direction: "receiving",
+  ...anywhere,
+});
 describeTransfers("TLS 1.3 with held output, disk", {
   connect: tls(
     held.then((contexts) => contexts.upload),
@@ -113,4 +140,40 @@ describeTransfers("TLS 1.3 with held output, disk", {
   ),
   direction: "receiving",
   ...onDisk,
+});
+
+describe("an upload that ends without close_notify", () => {
+  const content = randomBytes(300_000);
+
+  /** The connection below a client's TLS. */
+  const below = (client: Socket): Socket =>
+    (client as Socket & { readonly _parent: Socket })._parent;
+
+  test("is whole when the last record is", async () => {
+    const { client, server, records } = await recorded();
+    await using target = diskTarget(folder.path);
+    const receiving = receiveFile(server, target, {
+      signal: new AbortController().signal,
+      isWhole: () => records.isWhole,
+    });
+    client.write(content, () => below(client).end());
+    expect(await receiving).toBe(content.length);
+    expect(target.content().equals(content)).toBe(true);
+  });
+
+  test.each([1, 3, 5, 20, 10_000])("is cut when %i bytes of a record came", async (bytes) => {
+    const { client, server, records } = await recorded();
+    await using target = diskTarget(folder.path);
+    const receiving = receiveFile(server, target, {
+      signal: new AbortController().signal,
+      isWhole: () => records.isWhole,
+    });
+    client.write(content, () => {
+      // The beginning of a record of 16 KiB of application data.
+      const record = Buffer.concat([Buffer.from([23, 3, 3, 0x40, 0x11]), randomBytes(0x4011)]);
+      below(client).end(record.subarray(0, bytes));
+    });
+    await expect(receiving).rejects.toMatchObject({ kind: "connectionLost" });
+    expect(target.content().equals(content)).toBe(true);
+  });
 });
