@@ -17,6 +17,7 @@ import { withProgress } from "../progress.ts";
 /** What the stack's image in Azure has and our scripts use, in Debian's and Ubuntu's names. */
 const IMAGE_PACKAGES: readonly string[] = [
   "ca-certificates",
+  "chrony",
   "cloud-init",
   "curl",
   "dbus",
@@ -28,10 +29,12 @@ const IMAGE_PACKAGES: readonly string[] = [
   "openssh-server",
   "openssl",
   "procps",
+  "rsyslog",
   "sudo",
   "systemd",
   "systemd-sysv",
   "udev",
+  "unattended-upgrades",
   "util-linux",
   "zstd",
 ];

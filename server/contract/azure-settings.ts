@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { parseCidr } from "./addresses.ts";
 import { setting, wholeNumber } from "./fields.ts";
+import { LONGEST_DRAIN_MINUTES, parseMaintenanceWindow } from "./maintenance.ts";
 import { exampleResourceId, isResourceIdOf } from "./resource-ids.ts";
 
 export const cidr = v.pipe(
@@ -24,6 +25,14 @@ export const existing = (type: string) =>
     ),
   );
 
+const maintenanceWindow = v.pipe(
+  text,
+  v.check(
+    (written) => parseMaintenanceWindow(written) !== undefined,
+    "is not a time of the week; write for example Sun 03:00-05:00, Mon,Thu 23:30-01:00 or daily 03:00-04:00",
+  ),
+);
+
 export const machineSchema = v.strictObject({
   size: setting(text, "Standard_B2s_v2", "Size of the virtual machine."),
   architecture: setting(v.picklist(["x64", "arm64"]), "x64", "Processor of that size."),
@@ -39,6 +48,16 @@ export const machineSchema = v.strictObject({
   ),
   dataDiskGib: setting(wholeNumber(4, 32767), 64, "Size of the data disk in GiB."),
   adminUser: setting(text, "gangway", "Name of the administrator; no password, no inbound port."),
+  maintenanceWindow: setting(
+    maintenanceWindow,
+    "Sun 03:00-05:00",
+    "When the machine may reboot for security updates, in UTC: days and times.",
+  ),
+  drainMinutes: setting(
+    wholeNumber(1, LONGEST_DRAIN_MINUTES),
+    30,
+    "Longest time that an upgrade leaves the sessions of the former server.",
+  ),
 });
 
 export const networkSchema = v.strictObject({

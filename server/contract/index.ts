@@ -12,6 +12,7 @@ export * from "./delivery.ts";
 export * from "./deployed.ts";
 export * from "./findings.ts";
 export * from "./invariants.ts";
+export * from "./maintenance.ts";
 export * from "./parse.ts";
 export * from "./ports.ts";
 export * from "./resource-ids.ts";
