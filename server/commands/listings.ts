@@ -16,6 +16,8 @@ import { describeStatus } from "./status.ts";
 interface Selection {
   readonly path: string;
   readonly entries: AsyncIterable<readonly Entry[]>;
+  /** What `entries` come from. */
+  readonly source: AsyncDisposable;
   readonly kind: "folder" | "file" | "pattern";
   readonly prefix: string;
 }
@@ -34,9 +36,11 @@ async function select(
   const pattern = nameOf(path);
   try {
     const entry = await storage.entry(path);
-    return entry.kind === "directory"
-      ? { path, entries: storage.list(path), kind: "folder", prefix: folderPrefix(asWritten) }
-      : { path, entries: single(entry), kind: "file", prefix: parentPrefix(asWritten) };
+    const isFolder = entry.kind === "directory";
+    const entries = await begin(isFolder ? storage.list(path) : single(entry));
+    return isFolder
+      ? { path, entries, source: entries, kind: "folder", prefix: folderPrefix(asWritten) }
+      : { path, entries, source: entries, kind: "file", prefix: parentPrefix(asWritten) };
   } catch (error) {
     const missing = error instanceof StorageError && error.kind === "notFound";
     if (!missing || !isPattern(pattern)) throw error;
@@ -44,8 +48,38 @@ async function select(
   const folder = parentOf(path);
   const holder = await storage.entry(folder);
   if (holder.kind !== "directory") throw new StorageError("notADirectory");
-  const entries = matching(storage.list(folder), pattern);
-  return { path: folder, entries, kind: "pattern", prefix: parentPrefix(asWritten) };
+  const source = await begin(storage.list(folder));
+  const entries = matching(source, pattern);
+  return { path: folder, entries, source, kind: "pattern", prefix: parentPrefix(asWritten) };
+}
+
+/** A listing that has begun: its folder could be read. Whoever does not read on disposes it. */
+type Begun<T> = AsyncIterable<T> & AsyncDisposable;
+
+/**
+ * Reads the first batch, so that a folder which cannot be read is refused (550) and no data
+ * connection is opened for nothing.
+ *
+ * @throws StorageError
+ */
+async function begin<T>(batches: AsyncIterable<T>): Promise<Begun<T>> {
+  const iterator = batches[Symbol.asyncIterator]();
+  let first: Promise<IteratorResult<T>> | undefined = Promise.resolve(await iterator.next());
+  const end = async (): Promise<void> => void (await iterator.return?.());
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => {
+        const next = first ?? iterator.next();
+        first = undefined;
+        return next;
+      },
+      return: async () => {
+        await end();
+        return { done: true, value: undefined };
+      },
+    }),
+    [Symbol.asyncDispose]: end,
+  };
 }
 
 /** `NLST folder` answers `folder/name`: names that can be given back (RFC 1123, 4.1.2.7). */
@@ -82,8 +116,20 @@ async function* toChunks(
   }
 }
 
-function listPlan(path: string, chunks: AsyncIterable<Uint8Array>): Outcome {
-  return { kind: "transfer", plan: { direction: "list", opening: "Listing.", path, chunks } };
+/** @param source what the chunks come from; disposed with the plan, also when nobody reads them. */
+function listPlan(
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  source: AsyncDisposable,
+): Outcome {
+  const owning = {
+    [Symbol.asyncIterator]: () => chunks[Symbol.asyncIterator](),
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
+  return {
+    kind: "transfer",
+    plan: { direction: "list", opening: "Listing.", path, chunks: owning },
+  };
 }
 
 /** How the site of a session wants its listings. */
@@ -150,6 +196,7 @@ const list = (verb: "LIST" | "NLST"): Command =>
         return listPlan(
           selection.path,
           toChunks(entries, ({ name }) => selection.prefix + name),
+          selection.source,
         );
       }
       const chunks = toChunks(entries, lineFormat(listing, nowMs));
@@ -158,6 +205,7 @@ const list = (verb: "LIST" | "NLST"): Command =>
         listing.freeBytes && selection.kind === "folder"
           ? withFreeBytes(chunks, principal.storage, selection.path)
           : chunks,
+        selection.source,
       );
     },
   );
@@ -172,11 +220,12 @@ const machineList = loggedIn(
     // RFC 3659 section 7.2.1: 501 when the path is no folder.
     if (entry.kind !== "directory") return answer(reply.syntaxError("Not a folder; use MLST."));
     const { storage } = principal;
-    const chunks = toChunks(visible(storage.list(path), listingOf(context)), (each) => {
+    const entries = await begin(storage.list(path));
+    const chunks = toChunks(visible(entries, listingOf(context)), (each) => {
       const permitted = permittedBy(storage.rightsAt(joinPath(path, each.name)));
       return formatFactsLine(each, state.facts, permitted);
     });
-    return listPlan(path, chunks);
+    return listPlan(path, chunks, entries);
   },
 );
 

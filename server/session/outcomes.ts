@@ -24,7 +24,10 @@ export type TransferPlan = {
       readonly target: WriteHandle;
       readonly ascii: boolean;
     }
-  | { readonly direction: "list"; readonly chunks: AsyncIterable<Uint8Array> }
+  | {
+      readonly direction: "list";
+      readonly chunks: AsyncIterable<Uint8Array> & AsyncDisposable;
+    }
 );
 
 /** For the log only: what lies behind a refusal. */

@@ -79,8 +79,8 @@ export class SiteStorage implements Storage {
     this.#require("list", mapped);
     const { added, covered } = mapping.overlay(path);
     for await (const batch of storage.list(inside)) {
-      const shown = batch.filter(({ name }) => !covered.has(name) && !filter.hides(name));
-      if (shown.length > 0) yield shown;
+      // Also when nothing is left of it: whoever waits for the first batch does not wait for more.
+      yield batch.filter(({ name }) => !covered.has(name) && !filter.hides(name));
     }
     const mounts = await Promise.all(
       added.map(({ name, clientPath }) => this.#mountEntry(name, clientPath)),
