@@ -3,8 +3,15 @@ import { parentOf, quotePath } from "../protocol/paths.ts";
 import { reply } from "../protocol/replies.ts";
 import type { Outcome } from "../session/outcomes.ts";
 import { currentSite } from "../session/principal.ts";
+import { StorageError } from "../storage/storage.ts";
 import { nothing, path } from "./arguments.ts";
-import { answer, loggedIn, type Command, type LoggedInContext } from "./command.ts";
+import {
+  answer,
+  loggedIn,
+  type ArgumentKind,
+  type Command,
+  type LoggedInContext,
+} from "./command.ts";
 import { readDirectoryMessage } from "./directory-message.ts";
 
 async function changeFolder(
@@ -24,8 +31,32 @@ async function changeFolder(
   return answer(reply.completed(first, ...others), { folder });
 }
 
+/** `~` means the home, which is the root, to clients that think of a shell; unless it is a name. */
+const folderOrHome: ArgumentKind<{ readonly folder: string; readonly orHome: boolean }> = {
+  syntax: path.syntax,
+  parse: (argument, state) => {
+    const parsed = path.parse(argument, state);
+    return parsed.ok
+      ? { ok: true, value: { folder: parsed.value, orHome: argument === "~" } }
+      : parsed;
+  },
+};
+
 const change = (verb: string): Command =>
-  loggedIn(verb, path, { features: () => (verb === "CWD" ? ["TVFS"] : []) }, changeFolder);
+  loggedIn(
+    verb,
+    folderOrHome,
+    { features: () => (verb === "CWD" ? ["TVFS"] : []) },
+    async (context, { folder, orHome }) => {
+      try {
+        return await changeFolder(context, folder);
+      } catch (error) {
+        const missing = error instanceof StorageError && error.kind === "notFound";
+        if (!missing || !orHome) throw error;
+        return changeFolder(context, "/");
+      }
+    },
+  );
 
 const changeUp = (verb: string): Command =>
   loggedIn(verb, nothing, {}, (context) => changeFolder(context, parentOf(context.state.folder)));

@@ -4,18 +4,20 @@ import { reply } from "../protocol/replies.ts";
 import { anything } from "./arguments.ts";
 import { answer, anytime, type Command } from "./command.ts";
 
-const utf8 = anytime(
-  "OPTS UTF8",
-  { ...anything, syntax: "ON" },
-  { inClear: true, features: () => ["UTF8"] },
-  (_context, argument) => {
-    const wish = (argument ?? "ON").trim().toUpperCase();
-    if (wish === "ON" || wish === "NLST") return answer(reply.ok("Names are UTF-8."));
-    return wish === "OFF"
-      ? answer(reply.parameterNotImplemented("Names are always UTF-8."))
-      : answer(reply.syntaxError("Use OPTS UTF8 ON."));
-  },
-);
+/** FEAT announces `UTF8`; some clients write the name as the standard does. */
+const utf8 = (name: "UTF8" | "UTF-8"): Command =>
+  anytime(
+    `OPTS ${name}`,
+    { ...anything, syntax: "ON" },
+    { inClear: true, features: () => (name === "UTF8" ? [name] : []) },
+    (_context, argument) => {
+      const wish = (argument ?? "ON").trim().toUpperCase();
+      if (wish === "ON" || wish === "NLST") return answer(reply.ok("Names are UTF-8."));
+      return wish === "OFF"
+        ? answer(reply.parameterNotImplemented("Names are always UTF-8."))
+        : answer(reply.syntaxError(`Use OPTS ${name} ON.`));
+    },
+  );
 
 const facts = anytime(
   "OPTS MLST",
@@ -32,4 +34,9 @@ const unknownOption = anytime("OPTS", anything, { inClear: true }, () =>
   answer(reply.syntaxError("Unknown option; known are UTF8, MLST, HASH and MODE Z.")),
 );
 
-export const OPTION_COMMANDS: readonly Command[] = [utf8, facts, unknownOption];
+export const OPTION_COMMANDS: readonly Command[] = [
+  utf8("UTF8"),
+  utf8("UTF-8"),
+  facts,
+  unknownOption,
+];

@@ -41,6 +41,7 @@ describe("before a login", () => {
     ABOR: 226,
     OPTS: 501,
     "OPTS UTF8": 200,
+    "OPTS UTF-8": 200,
     "OPTS MLST": 200,
     "OPTS HASH": 200,
     CLNT: 501,

@@ -103,6 +103,7 @@ describe("gate", () => {
       "OPTS",
       "OPTS HASH",
       "OPTS MLST",
+      "OPTS UTF-8",
       "OPTS UTF8",
       "PBSZ",
       "PROT",
