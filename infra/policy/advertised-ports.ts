@@ -1,9 +1,16 @@
 /** Policy 1: what every security group lets in is what the server serves. */
-import type { StackValidationPolicy } from "@pulumi/policy";
+import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
 import { singlePort, type PortRange } from "../../server/contract/index.ts";
 import type { DeclaredDeliveries, DeliveredSettings } from "./declared-deliveries.ts";
 import { describeDifference, formatPorts } from "./port-sets.ts";
-import { portsLetIn, readRules, resourcesOf } from "./resource-facts.ts";
+import {
+  isProperties,
+  portsLetIn,
+  readGroups,
+  resourcesOf,
+  textOf,
+  type RuleFacts,
+} from "./resource-facts.ts";
 
 /** Every port that delivered settings make the server listen on. */
 export function servedPorts({ server }: DeliveredSettings): readonly PortRange[] {
@@ -26,14 +33,50 @@ export function advertisedPorts(declared: DeclaredDeliveries): StackValidationPo
       const settings = declared.settings();
       if (settings.length === 0) return;
       const served = settings.flatMap(servedPorts);
-      for (const group of resourcesOf(resources, "network:NetworkSecurityGroup")) {
-        const difference = describeDifference(portsLetIn(readRules(group.props)), served);
-        if (difference === undefined) continue;
-        reportViolation(
-          `${group.name} ${difference}; the server serves ${formatPorts(served)}. Derive the rules from the settings (infra/plan/security-rules.ts) and change passivePorts, controlPort or implicitTlsPort instead of a rule.`,
-          group.urn,
-        );
+      const bastion = bastionBlocks(resources);
+      for (const { name, urn, rules, apart } of readGroups(resources)) {
+        const judged = rules.filter((rule) => !isForBastion(rule, bastion));
+        const difference = describeDifference(portsLetIn(judged), served);
+        if (difference !== undefined) {
+          reportViolation(
+            `${name} ${difference}; the server serves ${formatPorts(served)}. Derive the rules from the settings (infra/plan/security-rules.ts) and change passivePorts, controlPort or implicitTlsPort instead of a rule.`,
+            urn,
+          );
+        }
+        for (const rule of apart) {
+          reportViolation(
+            `Rule ${rule.name} is a resource of its own beside the inline rules of ${name}: each update of the one deletes the other. Declare it inline.`,
+            urn,
+          );
+        }
       }
     },
   };
+}
+
+const SSH = 22;
+
+/** Blocks of the stack's subnets for Bastion. */
+function bastionBlocks(resources: readonly PolicyResource[]): ReadonlySet<string> {
+  const inline = resourcesOf(resources, "network:VirtualNetwork").flatMap(({ props }) =>
+    Array.isArray(props["subnets"]) ? props["subnets"].filter(isProperties) : [],
+  );
+  const own = resourcesOf(resources, "network:Subnet").map(({ props }) => props);
+  return new Set(
+    [...inline, ...own]
+      .filter((subnet) => subnet["name"] === "AzureBastionSubnet")
+      .map((subnet) => textOf(subnet["addressPrefix"]))
+      .filter((block) => block !== undefined),
+  );
+}
+
+/** Administrators' SSH from Bastion is no service of the server's. */
+function isForBastion(rule: RuleFacts, blocks: ReadonlySet<string>): boolean {
+  return (
+    rule.inbound &&
+    rule.allows &&
+    rule.sources.length > 0 &&
+    rule.sources.every((source) => blocks.has(source)) &&
+    rule.destinationPorts.every((text) => text === String(SSH))
+  );
 }

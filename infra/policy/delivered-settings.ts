@@ -13,7 +13,7 @@ import {
   type Delivery,
 } from "./declared-deliveries.ts";
 import { describeDifference, formatPorts, readPorts, subtract } from "./port-sets.ts";
-import { portsLetIn, readRules, resourcesOf, textOf } from "./resource-facts.ts";
+import { portsLetIn, readGroups, resourcesOf, textOf } from "./resource-facts.ts";
 
 /** First half: what is delivered can be read at all; it is remembered for the second half. */
 export function deliveredSettingsHold(declared: DeclaredDeliveries): ResourceValidationPolicy {
@@ -78,8 +78,8 @@ function findDisagreements(
   const served = servedPorts(delivered);
   const firewall = describeDifference(readFirewallPorts(delivered.guestFirewall), served);
   const unreserved = subtract([delivered.server.passive.ports], readReserved(delivered.sysctl));
-  const closed = resourcesOf(resources, "network:NetworkSecurityGroup").flatMap((group) => {
-    const shut = subtract([delivered.server.passive.ports], portsLetIn(readRules(group.props)));
+  const closed = readGroups(resources).flatMap((group) => {
+    const shut = subtract([delivered.server.passive.ports], portsLetIn(group.rules));
     return shut.length === 0
       ? []
       : [
@@ -121,7 +121,10 @@ function findWrongAddress(
 /** The TCP ports that new connections may reach, from the text of the ruleset. */
 function readFirewallPorts(ruleset: string): readonly PortRange[] {
   const input = /chain input \{([^]*?)\n\s*\}/.exec(ruleset)?.[1] ?? "";
-  return [...input.matchAll(/tcp dport (\{[^}]*\}|\S+)[^\n]*\baccept\b/g)].flatMap((match) =>
+  // SSH for administrators, from Bastion only, is no service of the server's.
+  const rules = input.split("\n").filter((line) => !line.includes('"AllowBastionToSsh"'));
+  const accepted = /tcp dport (\{[^}]*\}|\S+)[^\n]*\baccept\b/g;
+  return [...rules.join("\n").matchAll(accepted)].flatMap((match) =>
     (match[1] ?? "")
       .replace(/[{}]/g, "")
       .split(",")

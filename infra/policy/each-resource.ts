@@ -11,18 +11,37 @@ export interface EachResource {
   /** Types as `module:Name`, in any API version. */
   readonly types: readonly string[];
   /** What is wrong, each as one message: what, why and how to mend it. */
-  readonly judge: (properties: Properties, name: string, type: string) => readonly string[];
+  readonly judge: (
+    properties: Properties,
+    name: string,
+    type: string,
+    config: Properties,
+  ) => readonly string[];
+  readonly configSchema?: ResourceValidationPolicy["configSchema"];
 }
 
+/** For policies that are stricter in production. */
+export const ENVIRONMENT_CONFIG = {
+  properties: {
+    environment: {
+      type: "string",
+      enum: ["dev", "prod"],
+      default: "dev",
+      description: "prod: what production demands is demanded.",
+    },
+  },
+} as const satisfies ResourceValidationPolicy["configSchema"];
+
 /** Builds the policy. What a preview does not know yet is judged when it is known. */
-export function eachResource({ name, description, types, judge }: EachResource) {
+export function eachResource({ name, description, types, judge, configSchema }: EachResource) {
   const policy: ResourceValidationPolicy = {
     name,
     description,
     enforcementLevel: "mandatory",
-    validateResource: ({ type, props, name: resource }, reportViolation) => {
+    ...(configSchema === undefined ? {} : { configSchema }),
+    validateResource: ({ type, props, name: resource, getConfig }, reportViolation) => {
       if (!types.some((wanted) => isAzureType(type, wanted))) return;
-      const problems = known(() => judge(props, resource, type)) ?? [];
+      const problems = known(() => judge(props, resource, type, getConfig<Properties>())) ?? [];
       for (const problem of problems) reportViolation(problem);
     },
   };

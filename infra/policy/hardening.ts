@@ -1,8 +1,15 @@
 /** Policies 13 to 19: subnets, machines, storage, vaults and roles. */
-import { eachResource, at } from "./each-resource.ts";
+import { at, eachResource, ENVIRONMENT_CONFIG } from "./each-resource.ts";
 import { isProperties, textOf } from "./resource-facts.ts";
 
 type Properties = Readonly<Record<string, unknown>>;
+
+/** Subnets for Azure's own gateways; no machine of anybody's is in them. */
+const PLATFORM_SUBNETS: ReadonlySet<string> = new Set([
+  "AzureBastionSubnet",
+  "AzureFirewallSubnet",
+  "GatewaySubnet",
+]);
 
 export const subnetsArePrivate = eachResource({
   name: "subnets-are-private-by-default",
@@ -12,8 +19,13 @@ export const subnetsArePrivate = eachResource({
   judge: (properties, name, type) => {
     const subnets = properties["subnets"];
     const inside = Array.isArray(subnets) ? subnets.filter(isProperties) : [];
-    return (type.endsWith(":Subnet") ? [{ name, ...properties }] : inside)
+    return (
+      type.endsWith(":Subnet")
+        ? [{ name: properties["subnetName"] ?? name, ...properties }]
+        : inside
+    )
       .filter((subnet) => subnet["defaultOutboundAccess"] !== false)
+      .filter((subnet) => !PLATFORM_SUBNETS.has(textOf(subnet["name"]) ?? ""))
       .map(
         (subnet) =>
           `Subnet ${textOf(subnet["name"]) ?? name} lets machines out by an address that Azure picks. Set defaultOutboundAccess to false and give them a public address or a NAT gateway.`,
@@ -59,50 +71,27 @@ export const imagesAreKnown = eachResource({
   description:
     "Machines are made of images from known publishers, in production of a fixed version.",
   types: ["compute:VirtualMachine"],
-  judge: (properties, name) => {
+  configSchema: ENVIRONMENT_CONFIG,
+  judge: (properties, name, _, { environment }) => {
     const image = at(properties, "storageProfile", "imageReference");
+    // An image of one's own, by id, is fixed and known; one of the community is neither.
+    const own = textOf(image["id"]) ?? textOf(image["sharedGalleryImageId"]);
     const publisher = textOf(image["publisher"]);
-    return publisher !== undefined && IMAGE_PUBLISHERS.has(publisher.toLowerCase())
-      ? []
-      : [
-          `${name} is made of an image by ${publisher ?? "an unknown publisher"}. Use one of ${[...IMAGE_PUBLISHERS].join(", ")}, or extend the list in infra/policy/hardening.ts.`,
-        ];
+    const version = textOf(image["version"]) ?? "latest";
+    const isKnown = publisher !== undefined && IMAGE_PUBLISHERS.has(publisher.toLowerCase());
+    return [
+      ...(own !== undefined || isKnown
+        ? []
+        : [
+            `${name} is made of an image by ${publisher ?? "an unknown publisher"}. Use one of ${[...IMAGE_PUBLISHERS].join(", ")}, or extend the list in infra/policy/hardening.ts.`,
+          ]),
+      ...(own === undefined && environment === "prod" && version.toLowerCase() === "latest"
+        ? [
+            `${name} is made of the latest image, whichever that is on the day. Write a version from: az vm image list --all.`,
+          ]
+        : []),
+    ];
   },
-});
-
-/** What a secret looks like in plain text. */
-const SECRET_PATTERNS = [
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
-  /\$(?:scrypt|argon2id?|2[aby]|6|y)\$/,
-  /AccountKey=|SharedAccessSignature|[?&]sig=[A-Za-z0-9%]{20}/,
-  /\bpassw(?:or)?d\s*[:=]\s*\S/i,
-];
-const LARGEST_USER_DATA_BYTES = 65_536;
-
-export const userDataHoldsNoSecrets = eachResource({
-  name: "user-data-holds-no-secrets",
-  description:
-    "customData and userData hold no secrets (whoever can read the machine can read them) and stay within Azure's size limit.",
-  types: ["compute:VirtualMachine"],
-  judge: (properties, name) =>
-    (
-      [
-        ["osProfile.customData", at(properties, "osProfile")["customData"]],
-        ["userData", properties["userData"]],
-      ] as const
-    ).flatMap(([where, value]) => {
-      const encoded = textOf(value);
-      if (encoded === undefined) return [];
-      const text = Buffer.from(encoded, "base64").toString("utf8");
-      return [
-        ...(SECRET_PATTERNS.some((pattern) => pattern.test(text) || pattern.test(encoded))
-          ? [`${name} has what looks like a secret in ${where}. Deliver it through Key Vault.`]
-          : []),
-        ...(Buffer.byteLength(text) > LARGEST_USER_DATA_BYTES
-          ? [`${name} has more than 64 KiB in ${where}; Azure refuses it. Deliver a blob instead.`]
-          : []),
-      ];
-    }),
 });
 
 export const storageIsPrivate = eachResource({
@@ -118,7 +107,8 @@ export const storageIsPrivate = eachResource({
     }
     const checks: readonly (readonly [boolean, string])[] = [
       [
-        properties["allowBlobPublicAccess"] === false,
+        // Left out, it means false.
+        properties["allowBlobPublicAccess"] !== true,
         "allows public blobs. Set allowBlobPublicAccess to false.",
       ],
       [
@@ -158,6 +148,17 @@ const BROAD_ROLES: ReadonlyMap<string, string> = new Map([
   ["18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator"],
 ]);
 
+/** Azure Backup makes snapshots and disks in a resource group, and so is given the group. */
+const GROUP_ROLES: ReadonlySet<string> = new Set([
+  // Disk Snapshot Contributor, Disk Restore Operator.
+  "7efff54f-a5b4-42b5-a1c5-5411624893ce",
+  "b50d9833-a0cb-478e-945f-707fcc997c13",
+]);
+
+function isGroupRole(role: string, scope: string): boolean {
+  return GROUP_ROLES.has(role) && scope.toLowerCase().includes("/resourcegroups/");
+}
+
 export const rolesAreNarrow = eachResource({
   name: "roles-are-narrow",
   description:
@@ -173,7 +174,9 @@ export const rolesAreNarrow = eachResource({
         : [
             `${name} gives the role ${broad}. Assign the narrowest role that reads what is needed.`,
           ]),
-      ...(scope !== undefined && !scope.toLowerCase().includes("/providers/")
+      ...(scope !== undefined &&
+      !scope.toLowerCase().includes("/providers/") &&
+      !isGroupRole(role, scope)
         ? [`${name} is for all of ${scope}. Assign it on the one resource that is read.`]
         : []),
     ];

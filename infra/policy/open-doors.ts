@@ -20,18 +20,19 @@ export const noAdministrationFromInternet = eachResource({
     "No inbound rule opens SSH or RDP to the internet, in whatever spelling: machines are administered by Run Command, without an open port.",
   types: ["network:NetworkSecurityGroup", "network:SecurityRule"],
   judge: (properties, name, type) =>
-    (type.endsWith(":SecurityRule") ? [readRule(properties, name)] : readRules(properties)).flatMap(
-      judgeAdministration,
-    ),
+    type.endsWith(":SecurityRule")
+      ? judgeAdministration(readRule(properties, name), [])
+      : readRules(properties).flatMap((rule, _, rules) => judgeAdministration(rule, rules)),
 });
 
-function judgeAdministration(rule: RuleFacts): readonly string[] {
+/** @param rules all rules of the group: one that denies everyone before makes this one moot. */
+function judgeAdministration(rule: RuleFacts, rules: readonly RuleFacts[]): readonly string[] {
   if (!rule.inbound || !rule.allows || !rule.sources.some(isInternet)) return [];
   if (rule.protocol !== "tcp" && rule.protocol !== "udp" && rule.protocol !== "*") return [];
   const ranges = rule.destinationPorts.map(readPorts).filter((range) => range !== undefined);
   return ADMINISTRATION_PORTS.flatMap((port) => {
     const range = ranges.find((each) => containsPort(each, port));
-    return range === undefined
+    return range === undefined || rules.some((other) => shutsBefore(other, rule, port))
       ? []
       : [
           `Rule ${rule.name} opens ${formatRange(range)}, and so port ${String(port)}, to the internet (${rule.sources.join(", ")}). Remove it and use Run Command or Bastion, or name the administrators' own addresses.`,
@@ -39,8 +40,30 @@ function judgeAdministration(rule: RuleFacts): readonly string[] {
   });
 }
 
+function shutsBefore(other: RuleFacts, rule: RuleFacts, port: number): boolean {
+  return (
+    other.inbound &&
+    !other.allows &&
+    other.priority < rule.priority &&
+    (other.protocol === "*" || other.protocol === rule.protocol) &&
+    other.sourcePorts.every((text) => text === "*") &&
+    other.sources.some((source) => EVERYONE.has(source.toLowerCase())) &&
+    other.destinationPorts
+      .map(readPorts)
+      .some((range) => range !== undefined && containsPort(range, port))
+  );
+}
+
+/** IPv6 blocks are handed out to organisations as /29 or longer. */
+const SHORTEST_OWNED_IPV6_PREFIX = 16;
+/** Service tags behind which anybody can rent an address. */
+const RENTED: ReadonlySet<string> = new Set(["azurecloud"]);
+
 function isInternet(source: string): boolean {
-  if (EVERYONE.has(source.toLowerCase())) return true;
+  const lower = source.toLowerCase();
+  if (EVERYONE.has(lower) || RENTED.has(lower.split(".")[0] ?? "")) return true;
+  const [, ipv6Prefix] = /^[0-9a-f:]*:[0-9a-f:]*\/(\d+)$/.exec(lower) ?? [];
+  if (ipv6Prefix !== undefined) return Number(ipv6Prefix) < SHORTEST_OWNED_IPV6_PREFIX;
   const cidr = parseCidr(source);
   return cidr !== undefined && cidr.prefix < SHORTEST_OWNED_PREFIX;
 }
@@ -62,7 +85,8 @@ export const explicitDenyLast = eachResource({
       ];
     }
     const probe = inbound.some(
-      (rule) => rule.allows && rule.sources.some((source) => PROBE_SOURCES.has(source)),
+      (rule) =>
+        rule.allows && rule.sources.some((source) => PROBE_SOURCES.has(source.toLowerCase())),
     );
     return probe
       ? []
@@ -73,7 +97,7 @@ export const explicitDenyLast = eachResource({
 });
 
 const PROBE_SOURCES: ReadonlySet<string> = new Set([
-  "AzureLoadBalancer",
+  "azureloadbalancer",
   AZURE_PLATFORM_ADDRESS,
   `${AZURE_PLATFORM_ADDRESS}/32`,
 ]);

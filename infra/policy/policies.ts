@@ -9,7 +9,6 @@ import {
   rolesAreNarrow,
   storageIsPrivate,
   subnetsArePrivate,
-  userDataHoldsNoSecrets,
   vaultsAreProtected,
 } from "./hardening.ts";
 import { inboundRules } from "./inbound-rules.ts";
@@ -22,6 +21,8 @@ import {
 } from "./load-balancers.ts";
 import { explicitDenyLast, noAdministrationFromInternet } from "./open-doors.ts";
 import { publicAddressProtected, publicAddressStays } from "./public-address.ts";
+import { alertsReachSomebody, productionIsCaredFor } from "./production-care.ts";
+import { userDataHoldsNoSecrets } from "./secrets.ts";
 import { requiredTags } from "./tags.ts";
 import { keepaliveBelowIdleTimeouts } from "./keepalive.ts";
 
@@ -48,6 +49,8 @@ export function createPolicies(): Policies {
     vaultsAreProtected,
     rolesAreNarrow,
     requiredTags,
+    alertsReachSomebody,
+    productionIsCaredFor,
     advertisedPorts(declared),
     keepaliveBelowIdleTimeouts(declared),
     deliveredSettingsAgree(declared),

@@ -11,9 +11,10 @@ import {
 
 export const EVERY_PORT: PortRange = { first: LOWEST_PORT, last: HIGHEST_PORT };
 
-/** Reads a port or range as Azure and nftables write them; `*` is every port. */
+/** Reads a port or range as Azure and nftables write them; `*` is every port, and 0 means nothing. */
 export function readPorts(text: string): PortRange | undefined {
-  return text === "*" ? EVERY_PORT : parseRange(text);
+  if (text === "*") return EVERY_PORT;
+  return parseRange(text.replace(/\s/g, "").replace(/^0-/, `${String(LOWEST_PORT)}-`));
 }
 
 export function subtract(

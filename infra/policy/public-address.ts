@@ -1,7 +1,7 @@
 /** Policies 6 and 7: an address that stays. */
-import type { StackValidationPolicy } from "@pulumi/policy";
+import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
 import { eachResource, at } from "./each-resource.ts";
-import { resourcesOf, textOf } from "./resource-facts.ts";
+import { isProperties, resourcesOf, textOf } from "./resource-facts.ts";
 
 export const publicAddressStays = eachResource({
   name: "public-address-is-static-and-zonal",
@@ -40,8 +40,8 @@ export const publicAddressProtected: StackValidationPolicy = {
   },
   validateStack: ({ resources, getConfig }, reportViolation) => {
     if (getConfig<{ environment?: string }>().environment !== "prod") return;
-    for (const { name, urn, opts } of resourcesOf(resources, "network:PublicIPAddress")) {
-      if (opts.protect) continue;
+    for (const { name, urn, opts, props } of resourcesOf(resources, "network:PublicIPAddress")) {
+      if (opts.protect || isForOthers(props, resources)) continue;
       reportViolation(
         `${name} is not protected; replacing it would give every partner a new address. Set protect: true on it.`,
         urn,
@@ -49,3 +49,27 @@ export const publicAddressProtected: StackValidationPolicy = {
     }
   },
 };
+
+/** No partner connects to the address of a Bastion or NAT gateway. */
+function isForOthers(
+  address: Readonly<Record<string, unknown>>,
+  resources: readonly PolicyResource[],
+): boolean {
+  const azureName = textOf(address["name"])?.toLowerCase();
+  const users = ["network:BastionHost", "network:NatGateway"].flatMap((type) =>
+    resourcesOf(resources, type),
+  );
+  return (
+    azureName !== undefined &&
+    users
+      .flatMap(({ props }) => [
+        ...listOf(props["ipConfigurations"]).map((each) => at(each, "publicIPAddress")),
+        ...listOf(props["publicIpAddresses"]),
+      ])
+      .some(({ id }) => textOf(id)?.toLowerCase().endsWith(`/publicipaddresses/${azureName}`))
+  );
+}
+
+function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.filter(isProperties) : [];
+}

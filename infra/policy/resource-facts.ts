@@ -54,6 +54,40 @@ export function readRules(properties: Properties): readonly RuleFacts[] {
   return Array.isArray(rules) ? rules.filter(isProperties).map((rule) => readRule(rule)) : [];
 }
 
+/** A security group with all of its rules: inline ones, and those that are resources of their own. */
+export interface GroupFacts {
+  readonly name: string;
+  readonly urn: string;
+  readonly rules: readonly RuleFacts[];
+  /** Rules that are resources of their own, beside inline ones. */
+  readonly apart: readonly RuleFacts[];
+}
+
+/** Every security group of a stack. A rule of its own says to which group it belongs by name. */
+export function readGroups(resources: readonly PolicyResource[]): readonly GroupFacts[] {
+  const own = resourcesOf(resources, "network:SecurityRule");
+  return resourcesOf(resources, "network:NetworkSecurityGroup").map((group) => {
+    const azureName = textOf(group.props["name"]);
+    const apart = own
+      .filter(
+        (rule) =>
+          (azureName !== undefined &&
+            textOf(rule.props["networkSecurityGroupName"])?.toLowerCase() ===
+              azureName.toLowerCase()) ||
+          [rule.propertyDependencies?.["networkSecurityGroupName"] ?? []]
+            .flat()
+            .some(({ urn }) => urn === group.urn),
+      )
+      .map((rule) => readRule(rule.props, rule.name));
+    return {
+      name: group.name,
+      urn: group.urn,
+      rules: [...readRules(group.props), ...apart],
+      apart,
+    };
+  });
+}
+
 /** The TCP ports that rules let in, for anyone: earlier denials of everyone taken away. */
 export function portsLetIn(rules: readonly RuleFacts[]): readonly PortRange[] {
   const decisive = rules
