@@ -249,9 +249,10 @@ function rightToWrite(existing: Entry | undefined, mode: WriteMode): Right {
   return mode.kind === "resume" && mode.offset === existing.sizeBytes ? "append" : "overwrite";
 }
 
-async function findEntry(storage: Storage, path: string): Promise<Entry | undefined> {
+/** Undefined also when its folder is missing, or what a link leads to. */
+async function findEntry(storage: StorageAdapter, path: string): Promise<Entry | undefined> {
   try {
-    return await storage.entry(path);
+    return await storage.find(path);
   } catch (error) {
     if (error instanceof StorageError && error.kind === "notFound") return undefined;
     throw error;

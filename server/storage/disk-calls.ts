@@ -8,6 +8,7 @@
  */
 import fs from "node:fs";
 import { promisify } from "node:util";
+import { codeOf } from "./errors.ts";
 import type { DiskPace } from "../data/disk-pace.ts";
 
 /** Linux' flag for a descriptor that names a place without opening what is there. */
@@ -20,6 +21,12 @@ function paced<A extends readonly unknown[], T>(
   pooled: (...args: A) => Promise<T>,
 ): (...args: A) => Promise<T> {
   return async (...args) => (pace.isFast ? pace.measure(() => atOnce(...args)) : pooled(...args));
+}
+
+/** As `throwIfNoEntry: false` understands it: ENOTDIR as well. */
+function isMissing(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "ENOENT" || code === "ENOTDIR";
 }
 
 /** The calls that the adapter makes, bound to one pace. */
@@ -39,6 +46,19 @@ export function bindDiskCalls(pace: DiskPace) {
       pace,
       (path: string) => fs.lstatSync(path),
       (path) => promises.lstat(path),
+    ),
+    /** Undefined when nothing is there: an error would cost more than the call. */
+    find: paced(
+      pace,
+      (path: string) => fs.lstatSync(path, { throwIfNoEntry: false }),
+      async (path): Promise<fs.Stats | undefined> => {
+        try {
+          return await promises.lstat(path);
+        } catch (error) {
+          if (isMissing(error)) return undefined;
+          throw error;
+        }
+      },
     ),
     open: paced(
       pace,

@@ -8,6 +8,7 @@ import type { UploadFile } from "./disk-upload.ts";
 import { join, type DiskPlace } from "./disk-paths.ts";
 import { DISK_USAGES } from "./disk-usage.ts";
 import { codeOf, storing, toStorageError } from "./errors.ts";
+import { isInMemory } from "./local-devices.ts";
 import { makePartialName } from "./partial-names.ts";
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
@@ -47,18 +48,9 @@ export async function renameCounted(
     await calls.rename(path, place.path);
     return;
   }
-  const before = await sizeOf(calls, place.path);
+  const before = (await calls.find(place.path))?.size ?? 0;
   await calls.rename(path, place.path);
   DISK_USAGES.changed(place.realPath, (await calls.fstat(descriptor)).size - before);
-}
-
-async function sizeOf(calls: DiskCalls, path: string): Promise<number> {
-  try {
-    return (await calls.lstat(path)).size;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return 0;
-    throw error;
-  }
 }
 
 /** Gives a file its name, which nobody must have taken: the claim is ours, but not for others. */
@@ -88,7 +80,8 @@ function hasNoLinks(error: unknown): boolean {
 }
 
 /** The new name survives a power failure only when the folder is on the disk as well. */
-export async function syncFolder(calls: DiskCalls, folder: string): Promise<void> {
+export async function syncFolder(calls: DiskCalls, folder: string, device: number): Promise<void> {
+  if (isInMemory(device)) return;
   let descriptor: number;
   try {
     descriptor = await calls.open(folder, O_RDONLY | O_DIRECTORY, 0);

@@ -1,7 +1,7 @@
 /** One open upload to the local disk; what begins and ends it differs by its kind. */
 import type { DiskCalls } from "./disk-calls.ts";
 import { mapped, storing, toStorageError } from "./errors.ts";
-import { offerDescriptor } from "./local-devices.ts";
+import { isInMemory, offerDescriptor } from "./local-devices.ts";
 import { StorageError, type WriteHandle } from "./storage.ts";
 
 /** What an upload does to the file at its turning points. */
@@ -32,6 +32,7 @@ export class DiskUpload implements WriteHandle {
   readonly fileDescriptor: number | undefined;
   readonly startOffset: number;
   readonly #descriptor: number;
+  readonly #device: number;
   readonly #calls: DiskCalls;
   readonly #end: UploadEnd;
   readonly #endBefore: number;
@@ -47,6 +48,7 @@ export class DiskUpload implements WriteHandle {
     this.name = name;
     this.#calls = calls;
     this.#descriptor = descriptor;
+    this.#device = device;
     this.fileDescriptor = offerDescriptor(descriptor, device);
     this.startOffset = startOffset;
     this.#position = startOffset;
@@ -81,7 +83,7 @@ export class DiskUpload implements WriteHandle {
 
   async commit(): Promise<string> {
     return mapped(async () => {
-      await this.#calls.syncContent(this.#descriptor);
+      if (!isInMemory(this.#device)) await this.#calls.syncContent(this.#descriptor);
       const name = await this.#end.commit(this.#hasBegun);
       this.#state = "committed";
       return name;

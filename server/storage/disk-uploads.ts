@@ -63,7 +63,7 @@ async function openReplacing(
       beginNow: () => undefined,
       commit: async () => {
         await renameCounted(calls, partial, place);
-        await syncFolder(calls, place.folder);
+        await syncFolder(calls, place.folder, partial.device);
         return place.name;
       },
       abandon: async () => {
@@ -175,7 +175,7 @@ async function openBeginning(
       beginNow: () => takeNameNow(partial.path, place.path),
       commit: async (hasBegun) => {
         if (!hasBegun) await takeName(calls, partial.path, place.path);
-        await syncFolder(calls, place.folder);
+        await syncFolder(calls, place.folder, partial.device);
         return place.name;
       },
       abandon: async (hasBegun) => {
@@ -213,13 +213,8 @@ async function statsOfReplaced(
   calls: DiskCalls,
   path: string,
 ): Promise<{ readonly mode: number } | undefined> {
-  let stats;
-  try {
-    stats = await calls.lstat(path);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    return storing(Promise.reject(error));
-  }
+  const stats = await storing(calls.find(path));
+  if (stats === undefined) return undefined;
   if (stats.isDirectory()) throw new StorageError("isADirectory");
   if (!stats.isFile()) throw new StorageError("notARegularFile");
   // The folder's rights would let a file be replaced that its own rights protect.

@@ -74,6 +74,15 @@ export class InMemoryStorage implements StorageAdapter {
     return entryOf(namesOf(path).at(-1) ?? "", this.#node(path));
   }
 
+  async find(path: string): Promise<Entry | undefined> {
+    try {
+      return await this.entry(path);
+    } catch (error) {
+      if (error instanceof StorageError && error.kind === "notFound") return undefined;
+      throw error;
+    }
+  }
+
   async *list(path: string): AsyncGenerator<readonly Entry[]> {
     const entries = [...folderOrThrow(this.#node(path)).children].map(([name, node]) =>
       entryOf(name, node),

@@ -13,7 +13,15 @@ const REMOTE = new Set([
   0x00c36400, // Ceph
 ]);
 
-const known = new Map<number, boolean>();
+/** Magic numbers of file systems that no file survives a power failure in. */
+const IN_MEMORY = new Set([
+  0x01021994, // tmpfs
+  0x858458f6, // ramfs
+]);
+
+type DeviceKind = "inMemory" | "local" | "remote";
+
+const known = new Map<number, DeviceKind>();
 
 /**
  * Offers a descriptor to the data paths, which use it on the event loop's thread: only where the
@@ -22,12 +30,21 @@ const known = new Map<number, boolean>();
  * @param device the file's `dev`.
  */
 export function offerDescriptor(descriptor: number, device: number): number | undefined {
-  let local = known.get(device);
-  if (local === undefined) {
-    local = isLocal(descriptor);
-    known.set(device, local);
+  let kind = known.get(device);
+  if (kind === undefined) {
+    kind = kindOf(descriptor);
+    known.set(device, kind);
   }
-  return local ? descriptor : undefined;
+  return kind === "remote" ? undefined : descriptor;
+}
+
+/**
+ * Whether there is no disk to wait for when a file is to be made durable.
+ *
+ * @param device of a descriptor that has been offered.
+ */
+export function isInMemory(device: number): boolean {
+  return known.get(device) === "inMemory";
 }
 
 /** Never at once: a single call to a share whose server is gone would stop all sessions. */
@@ -44,13 +61,14 @@ export async function openPace(folder: string): Promise<DiskPace> {
   return REMOTE.has(type >>> 0) ? new RemotePace() : new DiskPace();
 }
 
-function isLocal(descriptor: number): boolean {
-  if (process.platform !== "linux") return true;
+function kindOf(descriptor: number): DeviceKind {
+  if (process.platform !== "linux") return "local";
   try {
     // The kernel's field is a signed word on some machines.
-    return !REMOTE.has(statfsSync(`/proc/self/fd/${String(descriptor)}`).type >>> 0);
+    const type = statfsSync(`/proc/self/fd/${String(descriptor)}`).type >>> 0;
+    return IN_MEMORY.has(type) ? "inMemory" : REMOTE.has(type) ? "remote" : "local";
   } catch {
     // Unknown: the way through the thread pool is right everywhere.
-    return false;
+    return "remote";
   }
 }

@@ -105,9 +105,16 @@ export class LocalDisk implements StorageAdapter {
   }
 
   async entry(path: string): Promise<Entry> {
+    const entry = await this.find(path);
+    if (entry === undefined) throw new StorageError("notFound");
+    return entry;
+  }
+
+  async find(path: string): Promise<Entry | undefined> {
     return mapped(async () => {
       using place = await this.#locate(path);
-      const stats = await this.#calls.lstat(place.path);
+      const stats = await this.#calls.find(place.path);
+      if (stats === undefined) return undefined;
       if (!stats.isSymbolicLink()) return entryOf(place.name, stats);
       using target = await locateTarget(this.#calls, await this.#fence(), place);
       return entryOf(place.name, await this.#calls.lstat(target.path));
@@ -182,7 +189,7 @@ export class LocalDisk implements StorageAdapter {
       using target = await this.#locate(to);
       if (source.name === "" || target.name === "") throw new StorageError("denied");
       const moved = await this.#calls.lstat(source.path);
-      const existing = await this.#statsOf(target.path);
+      const existing = await this.#calls.find(target.path);
       if (existing?.isDirectory() === true) throw new StorageError("exists");
       const { locks } = this.#opened;
       using _source = locks.claim(source.realPath);
@@ -258,7 +265,7 @@ export class LocalDisk implements StorageAdapter {
   async #locateFile(path: string): Promise<DiskPlace> {
     const place = await this.#locate(path);
     try {
-      const stats = await this.#statsOf(place.path);
+      const stats = await this.#calls.find(place.path);
       if (stats?.isSymbolicLink() !== true) return place;
       const target = await locateTarget(this.#calls, await this.#fence(), place);
       place[Symbol.dispose]();
@@ -281,15 +288,6 @@ export class LocalDisk implements StorageAdapter {
       );
     } catch (error) {
       if (error instanceof StorageError) return undefined;
-      throw error;
-    }
-  }
-
-  async #statsOf(path: string): Promise<Stats | undefined> {
-    try {
-      return await this.#calls.lstat(path);
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
       throw error;
     }
   }

@@ -15,9 +15,11 @@ export function isPartialName(name: string): boolean {
   return name.startsWith(PREFIX);
 }
 
-/** A fresh name: `.gangway-partial-MACHINE-PROCESS-RUN-RANDOM`, well below 255 bytes. */
+let made = 0;
+
+/** A fresh name: `.gangway-partial-MACHINE-PROCESS-RUN-NUMBER`, well below 255 bytes. */
 export function makePartialName(): string {
-  return `${PREFIX}${RUN}-${randomBytes(8).toString("hex")}`;
+  return `${PREFIX}${RUN}-${(++made).toString(36)}`;
 }
 
 /**

@@ -143,6 +143,8 @@ export interface StorageAdapter extends Storage {
    * out of it. The folder need not exist yet.
    */
   within(path: string): StorageAdapter;
+  /** The entry at `path`, without the cost of an error when there is none. */
+  find(path: string): Promise<Entry | undefined>;
   /** What lies below `/`. */
   usage(): Promise<StorageUsage>;
 }

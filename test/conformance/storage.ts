@@ -63,6 +63,14 @@ export function describeStorage(name: string, open: () => Promise<StorageSubject
       expect(await storage.entry("/")).toMatchObject({ name: "", kind: "directory" });
     });
 
+    test("finds what is there, and nothing without an error", async () => {
+      await using subject = await open();
+      const { storage } = subject;
+      await write(storage, "/a", "1");
+      expect(await storage.find("/a")).toEqual(await storage.entry("/a"));
+      expect(await storage.find("/b")).toBeUndefined();
+    });
+
     test("keeps the former file until the upload is committed", async () => {
       await using subject = await open();
       const { storage } = subject;
@@ -265,8 +273,9 @@ export function describeStorage(name: string, open: () => Promise<StorageSubject
       expect(await namesIn(storage, "/")).toEqual(["b", "d", "e"]);
     });
 
-    test.each<[string, (storage: Storage) => Promise<unknown>, StorageErrorKind]>([
+    test.each<[string, (storage: StorageAdapter) => Promise<unknown>, StorageErrorKind]>([
       ["entry of nothing", (s) => s.entry("/no"), "notFound"],
+      ["finding below a file", (s) => s.find("/f/x"), "notADirectory"],
       ["reading nothing", (s) => s.openRead("/no"), "notFound"],
       ["reading a folder", (s) => s.openRead("/d"), "isADirectory"],
       ["reading below a file", (s) => s.openRead("/f/x"), "notADirectory"],
