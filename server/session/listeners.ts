@@ -1,7 +1,7 @@
 /** The listeners of clients and of health probes: opened, kept and closed as the settings ask. */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import type { ServerSettings } from "#contract";
+import { LISTEN_BACKLOG, type ServerSettings } from "#contract";
 import { NO_INHERITED_SOCKETS, type InheritedSockets } from "./inherited-sockets.ts";
 
 /** How a control connection begins. */
@@ -37,9 +37,6 @@ export function planListeners({ listen }: ServerSettings): readonly ListenerPlan
     }),
   );
 }
-
-/** Connections that wait to be accepted, at most; the kernel has a bound of its own. */
-const BACKLOG = 1024;
 
 export interface ListenersOptions {
   readonly onConnection: (socket: Socket, purpose: ListenerPurpose) => void;
@@ -178,7 +175,7 @@ export class Listeners implements AsyncDisposable {
     const { port, ipv6Only } = plan;
     const server = this.#createServer();
     try {
-      server.listen({ port, host, ipv6Only, backlog: BACKLOG, exclusive: true });
+      server.listen({ port, host, ipv6Only, backlog: LISTEN_BACKLOG, exclusive: true });
       await once(server, "listening");
       return server;
     } catch (error) {
@@ -212,7 +209,8 @@ interface BoundAddress {
 function adopt(server: Server, descriptor: number): BoundAddress | undefined {
   server.on("error", ignore);
   try {
-    server.listen({ fd: descriptor, backlog: BACKLOG });
+    // With a descriptor Node reads the backlog from this place only, and would set 511 otherwise.
+    server.listen({ fd: descriptor }, LISTEN_BACKLOG);
     const bound = server.address();
     return bound !== null && typeof bound === "object" ? bound : undefined;
   } catch {
