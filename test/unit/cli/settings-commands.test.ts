@@ -54,6 +54,74 @@ describe("gangway access", () => {
     expect(ask("bob", "/").refusal).toContain("disabled");
   });
 
+  it("asks the rules about addresses, at the login and at the path", () => {
+    const [site] = declared.sites;
+    const ipRestrictions = {
+      unspecifiedClients: "deny",
+      rules: [
+        { effect: "allow", address: "198.51.100.0/24" },
+        { effect: "allow", hostName: "*.partner.example" },
+        { effect: "deny", address: "198.51.100.9", path: "/LocalUser/ann/shared" },
+      ],
+    };
+    const restricted = parseWith(serverSettingsSchema, {
+      ...declared,
+      sites: [{ ...site, ipRestrictions }],
+    });
+    const from = (address: string, path: string, hostNames?: readonly string[]) =>
+      reportAccess(restricted, { user: "ann", path, site: undefined, address, hostNames });
+    expect(from("198.51.100.9", "/a.txt").refusal).toBeUndefined();
+    expect(from("198.51.100.9", "/shared/a.txt").refusal).toContain("ipRestrictions.rules.2");
+    expect(from("203.0.113.1", "/a.txt").refusal).toContain("unspecifiedClients");
+    expect(from("203.0.113.1", "/a.txt", ["ftp.partner.example"]).refusal).toBeUndefined();
+    expect(from("::ffff:198.51.100.9", "/a.txt").client[0]).toContain("ipRestrictions.rules.0");
+    expect(() => from("198.51.100", "/a.txt")).toThrow(/not an IP address/u);
+  });
+
+  it("takes the hook's answer for a user whom the settings do not hold", () => {
+    const [site] = declared.sites;
+    const hooked = parseWith(serverSettingsSchema, {
+      ...declared,
+      sites: [
+        {
+          ...site,
+          userIsolation: { mode: "customHome" },
+          authorization: [{ effect: "allow", groups: ["staff"], permissions: ["read"] }],
+        },
+      ],
+    });
+    const answered = (groups: readonly string[]) =>
+      reportAccess(hooked, {
+        user: "dora",
+        path: "/a.txt",
+        site: undefined,
+        hookAnswer: { groups, home: "/homes/dora" },
+      });
+    expect(answered(["staff"])).toMatchObject({ sitePath: "/homes/dora/a.txt" });
+    expect(answered(["staff"]).rights.filter(({ allowed }) => allowed)).toHaveLength(2);
+    expect(answered([]).rights.filter(({ allowed }) => allowed)).toEqual([]);
+    expect(() =>
+      reportAccess(hooked, { user: "ann", path: "/", site: undefined, hookAnswer: {} }),
+    ).toThrow(/hook is not asked/u);
+  });
+
+  it("puts a command to the request filter", () => {
+    const [site] = declared.sites;
+    const filtered = parseWith(serverSettingsSchema, {
+      ...declared,
+      sites: [
+        {
+          ...site,
+          requestFiltering: { commands: { mode: "deny", names: ["SITE CHMOD", "DELE"] } },
+        },
+      ],
+    });
+    const refusalOf = (command: string) =>
+      reportAccess(filtered, { user: "ann", path: "/", site: undefined, command }).refusal;
+    expect([refusalOf("dele"), refusalOf("SITE CHMOD")].join()).toMatch(/DELE.*SITE CHMOD/u);
+    expect(refusalOf("SITE UTIME")).toBeUndefined();
+  });
+
   it("refuses an account that nobody declares, with the nearest name", () => {
     expect(() => ask("anm", "/")).toThrow(/no account anm[^]*ann/u);
   });
