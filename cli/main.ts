@@ -73,6 +73,13 @@ const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
       load: () => import("./commands/make-certificate.ts"),
     },
   ],
+  [
+    "make-account-key",
+    {
+      summary: "make the key of an account with a certificate authority",
+      load: () => import("./commands/make-account-key.ts"),
+    },
+  ],
 ]);
 
 /** Flags of the program itself that may stand before the command. */

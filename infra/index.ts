@@ -16,6 +16,7 @@ const server = explained(
       stack: pulumi.getStack(),
       location: new pulumi.Config("azure-native").require("location"),
       probePassword: config.getSecret("probePassword"),
+      acmeExternalAccountKey: config.getSecret("acmeExternalAccountKey"),
       alertWebhookUri: config.getSecret("alertWebhookUri"),
       runnerPrivateKey: config.getSecret("runnerPrivateKey"),
     }),
@@ -38,6 +39,8 @@ export const fqdn = orNull(server.fqdn);
 export const explicitTlsUrl = server.explicitTlsUrl;
 export const implicitTlsUrl = orNull(server.implicitTlsUrl);
 export const certificateFingerprint = orNull(server.certificateFingerprint);
+export const certificateFingerprints = server.certificateFingerprints;
+export const challengeDelegations = server.challengeDelegations;
 export const passivePorts = server.passivePorts;
 export const bundleSha256 = server.bundleSha256;
 export const runtimeSha256 = server.runtimeSha256;

@@ -44,7 +44,13 @@ export interface BundleOptions {
 }
 
 /** Everything that the server archive is made from; the lockfile stands for the bundler. */
-const SERVER_SOURCES = ["server", "infra/machine", "infra/bundle", "package-lock.json"];
+const SERVER_SOURCES = [
+  "server",
+  "certificates",
+  "infra/machine",
+  "infra/bundle",
+  "package-lock.json",
+];
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 

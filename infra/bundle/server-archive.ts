@@ -1,4 +1,4 @@
-/** The `server` archive: the server in one file, its unit and delivery script, and the licences of what it contains. */
+/** The `server` archive: server and certificate agent in one file each, their units and delivery script, and the licences of what it contains. */
 import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
@@ -9,26 +9,33 @@ import { BundleError } from "./errors.ts";
 
 /** @throws BundleError with the bundler's messages when the sources do not build. */
 export async function buildServerArchive(root: string, folder: string): Promise<Archive> {
-  const { code, metafile } = await bundleServer(root);
+  const [server, agent] = await Promise.all([
+    bundleEntry(root, "server/main.ts"),
+    bundleEntry(root, "certificates/main.ts"),
+  ]);
   return writeArchive(folder, "server", [
-    { path: BUNDLE_LAYOUT.server, text: code, executable: false },
+    { path: BUNDLE_LAYOUT.server, text: server.code, executable: false },
+    { path: BUNDLE_LAYOUT.certificateAgent, text: agent.code, executable: false },
     ...renderUnits().map(({ name, content }) => ({
       path: name,
       text: content,
       executable: name.endsWith(".sh"),
     })),
-    ...(await collectLicenses(root, metafile)),
+    ...(await collectLicenses(root, [server.metafile, agent.metafile])),
   ]);
 }
 
 /**
- * Bundles the server. It is not minified: the names and lines in a stack trace are worth more on
+ * Bundles a program of the machine. It is not minified: the names and lines in a stack trace are worth more on
  * the machine than the kilobytes that compression saves anyway.
  */
-async function bundleServer(root: string): Promise<{ code: string; metafile: Metafile }> {
+async function bundleEntry(
+  root: string,
+  entry: string,
+): Promise<{ code: string; metafile: Metafile }> {
   try {
     const result = await build({
-      entryPoints: ["server/main.ts"],
+      entryPoints: [entry],
       absWorkingDir: root,
       bundle: true,
       write: false,
@@ -44,19 +51,24 @@ async function bundleServer(root: string): Promise<{ code: string; metafile: Met
     return { code: result.outputFiles[0]?.text ?? "", metafile: result.metafile };
   } catch (error) {
     if (error instanceof Error) {
-      throw new BundleError(`The server does not build.\n${error.message}`);
+      throw new BundleError(`${entry} does not build.\n${error.message}`);
     }
     throw error;
   }
 }
 
 /** The licence of every package that went into the bundle. */
-async function collectLicenses(root: string, { inputs }: Metafile): Promise<ArchiveEntry[]> {
+async function collectLicenses(
+  root: string,
+  metafiles: readonly Metafile[],
+): Promise<ArchiveEntry[]> {
   const packages = new Set(
-    Object.keys(inputs).flatMap((path) => {
-      const match = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
-      return match?.[1] === undefined ? [] : [match[1]];
-    }),
+    metafiles
+      .flatMap(({ inputs }) => Object.keys(inputs))
+      .flatMap((path) => {
+        const match = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
+        return match?.[1] === undefined ? [] : [match[1]];
+      }),
   );
   const entries: ArchiveEntry[] = [
     { path: "LICENSE", file: join(root, "LICENSE"), executable: false },

@@ -1,12 +1,13 @@
-/** The Run Command: brings bundle, settings and certificate onto the machine, without a port. */
+/** The Run Command: brings bundle, settings and certificates onto the machine, without a port. */
 import { VirtualMachineRunCommandByVirtualMachine } from "@pulumi/azure-native/compute/virtualMachineRunCommandByVirtualMachine.js";
 import type { UserAssignedIdentity } from "@pulumi/azure-native/managedidentity/userAssignedIdentity.js";
 import * as pulumi from "@pulumi/pulumi";
 import { planDeployment, type DeliveryParameters, type Deployed } from "#contract";
 import { renderBootstrapScript } from "../machine/bootstrap-script.ts";
 import { LAYOUT } from "../machine/layout.ts";
+import { canonicalJson } from "../plan/canonical.ts";
 import { hashDelivery, planRunCommandParameters } from "../plan/delivery.ts";
-import type { StackCertificate } from "./certificate.ts";
+import type { StackCertificates } from "./certificates.ts";
 import type { DeliveryStore } from "./delivery-store.ts";
 import type { StackMachine } from "./machine.ts";
 import type { StackContext } from "./stack-context.ts";
@@ -26,12 +27,12 @@ export function createDelivery(
     readonly machine: StackMachine;
     readonly identity: UserAssignedIdentity;
     readonly store: DeliveryStore;
-    readonly certificate: StackCertificate;
+    readonly certificates: StackCertificates;
     readonly deployed: pulumi.Output<Deployed>;
     readonly probePasswordHash: pulumi.Output<string> | undefined;
   },
 ): Delivery {
-  const { machine, identity, store, certificate, deployed, probePasswordHash } = parts;
+  const { machine, identity, store, certificates, deployed, probePasswordHash } = parts;
   const parameters: pulumi.Output<DeliveryParameters> = pulumi.output({
     serverUrl: store.server.url,
     serverSha256: store.server.sha256,
@@ -39,7 +40,7 @@ export function createDelivery(
     runtimeSha256: store.runtime.sha256,
     settingsUrl: store.settings.url,
     settingsSha256: store.settings.sha256,
-    certificateSecretId: certificate.secretId,
+    certificates: certificates.agent.apply((agent) => canonicalJson(agent)),
     identityClientId: identity.clientId,
     deploymentSecret: pulumi
       .all([deployed, pulumi.output<string | undefined>(probePasswordHash)])
@@ -63,7 +64,7 @@ export function createDelivery(
       timeoutInSeconds: TIMEOUT_SECONDS,
       treatFailureAsDeploymentFailure: true,
     },
-    { parent, dependsOn: [...store.access, ...certificate.access] },
+    { parent, dependsOn: [...store.access, ...certificates.access] },
   );
   return { runCommand, contentHash };
 }

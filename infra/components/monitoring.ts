@@ -20,6 +20,8 @@ export interface MonitoringParts {
   readonly machine: StackMachine;
   readonly identity: UserAssignedIdentity;
   readonly delivery: Delivery;
+  /** Extensions that are installed before: Azure changes one thing on a machine at a time. */
+  readonly after: readonly pulumi.Resource[];
   /** Secret address that is told of alerts, besides the e-mail addresses of the settings. */
   readonly webhookUri: pulumi.Output<string> | undefined;
 }
@@ -67,7 +69,7 @@ function workspaceOf(context: StackContext): pulumi.Output<string> {
 
 function collectLogs(
   { names, tags, location, resourceGroupName, parent }: StackContext,
-  { machine, identity, delivery }: MonitoringParts,
+  { machine, identity, delivery, after }: MonitoringParts,
   workspaceId: pulumi.Output<string>,
 ): void {
   const { dataSources, dataFlows, destinationName } = LOG_COLLECTION;
@@ -119,7 +121,7 @@ function collectLogs(
       },
     },
     // Azure changes one thing on a machine at a time.
-    { parent, dependsOn: [association, delivery.runCommand] },
+    { parent, dependsOn: [association, delivery.runCommand, ...after] },
   );
 }
 

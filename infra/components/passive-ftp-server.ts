@@ -16,6 +16,7 @@ import {
   type ExposureSummary,
   type NetworkExposure,
 } from "../plan/exposure.ts";
+import { planDelegations } from "../plan/certificates.ts";
 import { planMachineSettings, planSettingsBlob } from "../plan/machine-settings.ts";
 import { planBase, planNames } from "../plan/names.ts";
 import { planTags } from "../plan/tags.ts";
@@ -23,10 +24,11 @@ import { planUrls } from "../plan/urls.ts";
 import { admitAdministrators } from "./administrators.ts";
 import { createBackup } from "./backup.ts";
 import { buildBundle } from "./bundle.ts";
-import { createCertificate } from "./certificate.ts";
+import { createCertificates } from "./certificates.ts";
 import { createDelivery } from "./delivery.ts";
 import { createDeliveryStore } from "./delivery-store.ts";
 import { createDnsRecord } from "./dns-record.ts";
+import { createKeyVaultExtension } from "./key-vault-extension.ts";
 import { createMachine } from "./machine.ts";
 import { createMonitoring, requireAlertReceiver } from "./monitoring.ts";
 import { createNetwork, type StackNetwork } from "./network.ts";
@@ -49,6 +51,8 @@ export interface PassiveFtpServerArgs {
   readonly location: pulumi.Input<string>;
   /** Password of the probe's account; required unless `settings.probe.mode` is `off`. */
   readonly probePassword?: pulumi.Output<string> | undefined;
+  /** For `settings.acme.externalAccountKeyId`: the MAC key that belongs to it. */
+  readonly acmeExternalAccountKey?: pulumi.Output<string> | undefined;
   /** Secret webhook that is told of alerts, beside `settings.monitoring.emailAddresses`. */
   readonly alertWebhookUri?: pulumi.Output<string> | undefined;
   /** For `settings.probe.mode` `runner`: private SSH key. */
@@ -60,8 +64,12 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
   readonly fqdn: pulumi.Output<string | undefined>;
   readonly explicitTlsUrl: pulumi.Output<string>;
   readonly implicitTlsUrl: pulumi.Output<string | undefined>;
-  /** SHA-256 of a self-signed certificate. */
+  /** SHA-256 of the server's certificate, if it is self-signed. */
   readonly certificateFingerprint: pulumi.Output<string | undefined>;
+  /** SHA-256 of every self-signed certificate by its name: `server`, or that of a site. */
+  readonly certificateFingerprints: pulumi.Output<Readonly<Record<string, string>>>;
+  /** Records that owners of names outside the zone have to add, for certificates of kind acme. */
+  readonly challengeDelegations: pulumi.Output<readonly string[]>;
   /** Passive range, `first-last`. */
   readonly passivePorts: pulumi.Output<string>;
   readonly bundleSha256: pulumi.Output<string>;
@@ -97,7 +105,11 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
 
     const bundle = buildBundle(settings, { parent: this });
     const store = createDeliveryStore(context, identity, bundle, planSettingsBlob(machineSettings));
-    const certificate = createCertificate(context, identity, deployed);
+    const certificates = createCertificates(context, {
+      identity,
+      deployed,
+      externalAccountKey: args.acmeExternalAccountKey,
+    });
     const machine = createMachine(context, network, identity);
     const probePasswordHash =
       probePassword === undefined ? undefined : hashProbePassword(context, probePassword);
@@ -105,22 +117,27 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
       machine,
       identity,
       store,
-      certificate,
+      certificates,
       deployed,
       probePasswordHash,
     });
     createBackup(context, machine.dataDisk);
     createDnsRecord(context, network.publicIpAddress);
+    const extensions = createKeyVaultExtension(context, machine, identity, [
+      ...certificates.access,
+      delivery.runCommand,
+    ]);
     admitAdministrators(context, machine, delivery);
     createMonitoring(context, {
       machine,
       identity,
       delivery,
+      after: extensions,
       webhookUri: args.alertWebhookUri,
     });
     createProbe(context, {
       deployed,
-      certificate,
+      certificate: certificates,
       delivery,
       password: probePassword,
       runnerPrivateKey: args.runnerPrivateKey,
@@ -132,12 +149,14 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
     const urls = deployed.apply(planUrls);
     this.explicitTlsUrl = urls.explicitTlsUrl;
     this.implicitTlsUrl = urls.implicitTlsUrl;
-    this.certificateFingerprint = certificate.fingerprint;
+    this.certificateFingerprint = certificates.fingerprint;
+    this.certificateFingerprints = certificates.fingerprints;
+    this.challengeDelegations = pulumi.output(planDelegations(settings));
     this.passivePorts = pulumi.output(formatRange(settings.passivePorts));
     this.bundleSha256 = store.server.sha256;
     this.runtimeSha256 = store.runtime.sha256;
     this.exposure = exposureOf(network, machineSettings);
-    this.probe = describeProbe(settings, deployed, certificate);
+    this.probe = describeProbe(settings, deployed, certificates);
     this.registerOutputs({});
   }
 }

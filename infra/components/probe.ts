@@ -9,7 +9,7 @@ import {
   planProbeArguments,
   PROBE_PASSWORD_VARIABLE,
 } from "../plan/probe-command.ts";
-import type { StackCertificate } from "./certificate.ts";
+import type { StackCertificates } from "./certificates.ts";
 import type { Delivery } from "./delivery.ts";
 import { AUDIBLE, gangway, SILENT } from "./gangway-command.ts";
 import type { StackContext } from "./stack-context.ts";
@@ -53,7 +53,7 @@ export interface ProbeSummary {
 export function describeProbe(
   settings: Settings,
   deployed: pulumi.Output<Deployed>,
-  { fingerprint }: StackCertificate,
+  { fingerprint }: StackCertificates,
 ): pulumi.Output<ProbeSummary> {
   return pulumi.all([deployed, fingerprint]).apply(([known, sha256]) => ({
     mode: settings.probe.mode,
@@ -65,7 +65,7 @@ export function describeProbe(
 
 export interface ProbeParts {
   readonly deployed: pulumi.Output<Deployed>;
-  readonly certificate: StackCertificate;
+  readonly certificate: StackCertificates;
   readonly delivery: Delivery;
   /** Undefined only where the probe is off (`requireProbePassword`). */
   readonly password: pulumi.Output<string> | undefined;

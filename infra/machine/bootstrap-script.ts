@@ -11,11 +11,20 @@ const METADATA_TOKEN_URL = "http://169.254.169.254/metadata/identity/oauth2/toke
 const METADATA_API_VERSION = "2018-02-01";
 const STORAGE_RESOURCE = "https://storage.azure.com/";
 const STORAGE_API_VERSION = "2021-12-02";
-const VAULT_RESOURCE = "https://vault.azure.net";
-const VAULT_API_VERSION = "7.4";
 /** A new role assignment takes minutes to be honoured; until then the answer is 403. */
 const RETRIES = 30;
 const RETRY_SECONDS = 10;
+
+/** Programs that a delivery or the machine's upkeep needs, and their packages; Azure's image has them. */
+const TOOLS: Readonly<Record<string, string>> = {
+  chronyd: "chrony",
+  curl: "curl",
+  nft: "nftables",
+  openssl: "openssl",
+  tar: "tar",
+  "unattended-upgrade": "unattended-upgrades",
+  zstd: "zstd",
+};
 
 /**
  * Renders the script, in bash. Its environment holds the `DeliveryParameters` of the contract.
@@ -35,11 +44,14 @@ if ! mountpoint -q ${layout.dataFolder}; then
   echo "gangway: the data disk is not mounted at ${layout.dataFolder}; see /var/log/cloud-init-output.log" >&2
   exit 1
 fi
-missing=
-for tool in curl nft tar zstd; do command -v "$tool" >/dev/null || missing=1; done
-if [ -n "$missing" ]; then
+packages=()
+need() { command -v "$1" >/dev/null || packages+=("$2"); }
+${Object.entries(TOOLS)
+  .map(([tool, name]) => `need ${tool} ${name}`)
+  .join("\n")}
+if [ "\${#packages[@]}" -gt 0 ]; then
   apt-get update -q >/dev/null
-  DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends curl nftables tar zstd >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "\${packages[@]}" >/dev/null
 fi
 
 # The server runs as an account of its own, which has to get at its release.
@@ -93,18 +105,7 @@ touch "$release"
 
 fetch_blob "$settingsUrl" "$settingsSha256" "$staging/${STAGED_FILES.machineSettings}"
 printf '%s' "$deploymentSecret" >"$staging/${STAGED_FILES.deployment}"
-fetch "$certificateSecretId?api-version=${VAULT_API_VERSION}" "$work/secret.json" "Authorization: Bearer $(token ${VAULT_RESOURCE})"
-# Key Vault keeps an imported certificate as PEM or as PKCS #12 in base64.
-"$release/${BUNDLE_LAYOUT.node}" -e '
-  const { readFileSync, writeFileSync } = require("node:fs");
-  const [from, to] = process.argv.slice(1);
-  const { value, contentType } = JSON.parse(readFileSync(from, "utf8"));
-  const binary = contentType === "application/x-pkcs12";
-  writeFileSync(binary ? to + ".p12" : to, binary ? Buffer.from(value, "base64") : value);
-' "$work/secret.json" "$staging/${STAGED_FILES.certificate}"
-if [ -e "$staging/${STAGED_FILES.certificate}.p12" ]; then
-  openssl pkcs12 -in "$staging/${STAGED_FILES.certificate}.p12" -nodes -passin pass: -out "$staging/${STAGED_FILES.certificate}"
-fi
+printf '%s' "$certificates" >"$staging/${STAGED_FILES.certificateAgent}"
 
 bash "$release/${MACHINE_FILES.deliveryScript}" "$release" "$staging"
 `;

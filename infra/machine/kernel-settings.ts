@@ -1,8 +1,5 @@
 /** Kernel settings of the machine: reserved ports, keepalive, backlog. */
-import { formatRange, type Keepalive, type PortRange } from "#contract";
-
-/** Pending connections per listener, above what the server asks for. */
-const LISTEN_BACKLOG = 4096;
+import { formatRange, LISTEN_BACKLOG, type Keepalive, type PortRange } from "#contract";
 
 /**
  * Replies on a connection after which Linux begins to delay acknowledgements. By default the first
@@ -11,17 +8,24 @@ const LISTEN_BACKLOG = 4096;
  */
 const REPLIES_BEFORE_DELAYED_ACKNOWLEDGEMENT = 4;
 
-/**
- * Renders a file for `sysctl -e -p`.
- *
- * @param listened every port that the server listens on. Passive ports lie inside Linux's
- *   ephemeral range, where an outgoing connection of the machine could take one first; reserved
- *   ports are never chosen for those.
- * @param keepalive for sockets that do not set their own.
- */
-export function renderKernelSettings(listened: readonly PortRange[], keepalive: Keepalive): string {
+export interface KernelNeeds {
+  /**
+   * Every port that the server listens on. Passive ports lie inside Linux's ephemeral range, where
+   * an outgoing connection of the machine could take one first; reserved ports are never chosen for
+   * those.
+   */
+  readonly listened: readonly PortRange[];
+  /** For sockets that do not set their own. */
+  readonly keepalive: Keepalive;
+  /** The lowest port that may be bound without privileges. */
+  readonly lowestOpenPort: number;
+}
+
+/** Renders a file for `sysctl -e -p`. */
+export function renderKernelSettings({ listened, keepalive, lowestOpenPort }: KernelNeeds): string {
   const settings = {
     "net.ipv4.ip_local_reserved_ports": listened.map(formatRange).join(","),
+    "net.ipv4.ip_unprivileged_port_start": lowestOpenPort,
     "net.ipv4.tcp_keepalive_time": keepalive.idleSeconds,
     "net.ipv4.tcp_keepalive_intvl": keepalive.intervalSeconds,
     "net.ipv4.tcp_keepalive_probes": keepalive.count,

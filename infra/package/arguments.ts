@@ -18,6 +18,7 @@ export function readArguments(name: string, inputs: pulumi.Inputs): PassiveFtpSe
     location: readLocation(location),
     probePassword: secretOf(probePassword),
     runnerPrivateKey: secretOf(runnerPrivateKey),
+    acmeExternalAccountKey: secretOf(inputs["acmeExternalAccountKey"]),
   };
 }
 
@@ -29,7 +30,7 @@ function requireKnown(settings: unknown): unknown {
       setting: "settings",
       value: "(the output of a resource, or a secret)",
       problem: "has to be known when the program runs",
-      fix: "write the settings as they are; only location, probePassword and runnerPrivateKey may be outputs",
+      fix: "write the settings as they are; only location and the secrets may be outputs",
     },
   ]);
 }

@@ -38,6 +38,8 @@ function publicOutputs({
   explicitTlsUrl,
   implicitTlsUrl,
   certificateFingerprint,
+  certificateFingerprints,
+  challengeDelegations,
   passivePorts,
   bundleSha256,
   runtimeSha256,
@@ -46,6 +48,7 @@ function publicOutputs({
 }: PassiveFtpServer): pulumi.Inputs {
   return {
     ...{ publicAddress, fqdn, explicitTlsUrl, implicitTlsUrl, certificateFingerprint },
+    ...{ certificateFingerprints, challengeDelegations },
     ...{ passivePorts, bundleSha256, runtimeSha256, exposure, probe },
   };
 }

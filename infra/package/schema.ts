@@ -39,6 +39,16 @@ const OUTPUTS = {
   explicitTlsUrl: { ...TEXT, description: "Where clients connect: plain, or explicit TLS." },
   implicitTlsUrl: { ...TEXT, description: "Where clients connect with implicit TLS." },
   certificateFingerprint: { ...TEXT, description: "SHA-256 of a self-signed certificate." },
+  certificateFingerprints: {
+    type: "object",
+    additionalProperties: TEXT,
+    description: "SHA-256 of every self-signed certificate by its name.",
+  },
+  challengeDelegations: {
+    type: "array",
+    items: TEXT,
+    description: "CNAME records that names outside the zone need, for certificates of kind acme.",
+  },
   passivePorts: { ...TEXT, description: "Passive range, first-last." },
   bundleSha256: { ...TEXT, description: "SHA-256 of the server's archive." },
   runtimeSha256: { ...TEXT, description: "SHA-256 of the runtime's archive." },
@@ -56,6 +66,8 @@ const OUTPUTS = {
 const ALWAYS_THERE = [
   "publicAddress",
   "explicitTlsUrl",
+  "certificateFingerprints",
+  "challengeDelegations",
   "passivePorts",
   "bundleSha256",
   "runtimeSha256",
@@ -90,6 +102,11 @@ export function renderPackageSchema(): string {
             ...TEXT,
             secret: true,
             description: "For probe.mode runner: private SSH key.",
+          },
+          acmeExternalAccountKey: {
+            ...TEXT,
+            secret: true,
+            description: "MAC key of acme.externalAccountKeyId, as the authority gave it.",
           },
         },
         requiredInputs: [],

@@ -1,5 +1,7 @@
 /** What the machine is told, all of it from plain settings: known in every preview. */
 import {
+  activeDataPort,
+  LOWEST_UNPRIVILEGED_PORT,
   MACHINE_LAYOUT,
   mergeRanges,
   planIdleTimeouts,
@@ -10,8 +12,10 @@ import {
   type PortRange,
   type Settings,
 } from "#contract";
+import { renderControlSockets } from "../machine/control-sockets.ts";
 import { renderGuestFirewall } from "../machine/guest-firewall.ts";
 import { renderKernelSettings } from "../machine/kernel-settings.ts";
+import { renderMaintenance } from "../machine/maintenance.ts";
 import { planAccess } from "./access.ts";
 import { canonicalJson, sha256 } from "./canonical.ts";
 
@@ -27,13 +31,24 @@ export function planMachineSettings(settings: Settings): MachineSettings {
     planIdleTimeouts(settings.idleTimeoutMinutes),
     settings.keepaliveSeconds || undefined,
   );
+  const server = planServerSettings(settings, {
+    certificatesFolder: MACHINE_LAYOUT.certificatesFolder,
+    dataFolder: MACHINE_LAYOUT.dataFolder,
+  });
+  const handoverSeconds = settings.machine.drainMinutes * 60;
   return {
-    server: planServerSettings(settings, {
-      certificateFile: MACHINE_LAYOUT.certificateFile,
-      dataFolder: MACHINE_LAYOUT.dataFolder,
-    }),
+    server,
     guestFirewall: renderGuestFirewall(planAccess(settings)),
-    sysctl: renderKernelSettings(listenedPorts(settings), keepalive),
+    sysctl: renderKernelSettings({
+      listened: listenedPorts(settings),
+      keepalive,
+      lowestOpenPort: lowestOpenPort(settings),
+    }),
+    files: {
+      ...renderControlSockets(server.listen, handoverSeconds),
+      ...renderMaintenance(settings.machine.maintenanceWindow),
+    },
+    handoverSeconds,
   };
 }
 
@@ -46,6 +61,21 @@ function listenedPorts(settings: Settings): readonly PortRange[] {
     singlePort(healthProbePort),
     passivePorts,
   ]);
+}
+
+/**
+ * The server has no capability to bind ports below 1024: systemd binds the control ports for it.
+ * Active data connections come from ports that only the server itself can bind.
+ */
+function lowestOpenPort({
+  activeMode,
+  controlPort,
+  implicitTlsPort,
+  passivePorts,
+}: Settings): number {
+  const control = [controlPort, ...(implicitTlsPort === undefined ? [] : [implicitTlsPort])];
+  const active = activeMode ? control.map(activeDataPort) : [];
+  return Math.min(LOWEST_UNPRIVILEGED_PORT, passivePorts.first, ...active);
 }
 
 export function planSettingsBlob(machineSettings: MachineSettings): SettingsBlob {

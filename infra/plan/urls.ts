@@ -17,7 +17,7 @@ export function planUrls({
 }: Deployed): ConnectionUrls {
   const host =
     settings.externalAddress === ""
-      ? (certificateNames[0] ?? advertisedAddress)
+      ? (certificateNames.find((name) => !name.startsWith("*.")) ?? advertisedAddress)
       : advertisedAddress;
   const { controlPort, implicitTlsPort } = settings;
   return {

@@ -3,7 +3,12 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import type { DeliveryParameters, MachineSettings } from "#contract";
+import {
+  certificateAgentSchema,
+  parseWith,
+  type DeliveryParameters,
+  type MachineSettings,
+} from "#contract";
 import type { RunCommandInvocation } from "../cloud/effects.ts";
 import type { CloudState } from "../cloud/state.ts";
 
@@ -12,16 +17,20 @@ export class DeliveryRefused extends Error {
   override readonly name = "DeliveryRefused";
 }
 
+/** What a machine without systemd has a use for. */
+type PlayedSettings = Pick<MachineSettings, "server" | "guestFirewall" | "sysctl">;
+
 /** A delivery whose parts have arrived and match their hashes. */
 export interface Delivery {
   readonly runtimeArchive: string;
   readonly runtimeSha256: string;
   readonly serverArchive: string;
   readonly serverSha256: string;
-  readonly machineSettings: MachineSettings;
+  readonly machineSettings: PlayedSettings;
   /** The `Deployment` as JSON. */
   readonly deployment: string;
-  readonly certificatePem: string;
+  /** PEM by the certificate's name. */
+  readonly certificates: ReadonlyMap<string, string>;
 }
 
 const PARAMETER_NAMES = [
@@ -31,7 +40,7 @@ const PARAMETER_NAMES = [
   "serverSha256",
   "settingsUrl",
   "settingsSha256",
-  "certificateSecretId",
+  "certificates",
   "identityClientId",
   "deploymentSecret",
 ] as const satisfies readonly (keyof DeliveryParameters)[];
@@ -50,12 +59,6 @@ export async function receiveDelivery(invocation: RunCommandInvocation): Promise
     fetchBlob(state, parameters.serverUrl, parameters.serverSha256),
     fetchBlob(state, parameters.settingsUrl, parameters.settingsSha256),
   ]);
-  const certificatePem = state.secretValue(parameters.certificateSecretId);
-  if (certificatePem === undefined) {
-    throw new DeliveryRefused(
-      `SecretNotFound: the vault has no secret ${parameters.certificateSecretId}`,
-    );
-  }
   return {
     runtimeArchive,
     runtimeSha256: parameters.runtimeSha256,
@@ -63,7 +66,7 @@ export async function receiveDelivery(invocation: RunCommandInvocation): Promise
     serverSha256: parameters.serverSha256,
     machineSettings: await readMachineSettings(settings),
     deployment: parameters.deploymentSecret,
-    certificatePem,
+    certificates: fetchCertificates(state, parameters.certificates),
   };
 }
 
@@ -88,8 +91,27 @@ async function fetchBlob(state: CloudState, url: string, sha256: string): Promis
   return file;
 }
 
+/** Plays the certificate agent, as far as that needs no authority and no extension. */
+function fetchCertificates(state: CloudState, text: string): ReadonlyMap<string, string> {
+  const { certificates } = parseWith(certificateAgentSchema, JSON.parse(text));
+  return new Map(
+    certificates.map(({ name, source }) => {
+      if (source.kind === "acme") {
+        throw new DeliveryRefused(
+          `The certificate ${name} is of kind acme, and this level of the lab has no authority; use certificate.kind selfSigned here.`,
+        );
+      }
+      const pem = state.secretValue(source.secretId);
+      if (pem === undefined) {
+        throw new DeliveryRefused(`SecretNotFound: the vault has no secret ${source.secretId}`);
+      }
+      return [name, pem];
+    }),
+  );
+}
+
 /** The server checks its own part when it starts; here only the shape matters. */
-async function readMachineSettings(file: string): Promise<MachineSettings> {
+async function readMachineSettings(file: string): Promise<PlayedSettings> {
   const value = JSON.parse(await readFile(file, "utf8")) as Partial<MachineSettings>;
   const { server, guestFirewall, sysctl } = value;
   if (server === undefined || guestFirewall === undefined || sysctl === undefined) {

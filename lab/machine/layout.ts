@@ -8,7 +8,7 @@ export interface MachineFolder {
   readonly releases: string;
   readonly settingsFile: string;
   readonly deploymentFile: string;
-  readonly certificateFile: string;
+  readonly certificatesFolder: string;
   readonly guestFirewallFile: string;
   readonly sysctlFile: string;
   /** What the data disk is on a real machine. */
@@ -28,7 +28,9 @@ export function machineFolder(labFolder: string, machine: string): MachineFolder
     releases: join(labFolder, "releases"),
     settingsFile: real(MACHINE_LAYOUT.settingsFile),
     deploymentFile: real(MACHINE_LAYOUT.deploymentFile),
-    certificateFile: real(join(MACHINE_LAYOUT.settingsFolder, MACHINE_LAYOUT.certificateFile)),
+    certificatesFolder: real(
+      join(MACHINE_LAYOUT.settingsFolder, MACHINE_LAYOUT.certificatesFolder),
+    ),
     guestFirewallFile: real(MACHINE_LAYOUT.guestFirewallFile),
     sysctlFile: real(MACHINE_LAYOUT.sysctlFile),
     dataFolder: real(MACHINE_LAYOUT.dataFolder),

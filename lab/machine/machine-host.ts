@@ -2,7 +2,7 @@
  * Plays the machine's side of a delivery: what `deliver.sh` does on a real one, without systemd.
  * The server comes out of the delivered bundle and reads the delivered settings, nothing else.
  */
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { BUNDLE_LAYOUT, type ServerSettingsFile } from "#contract";
 import type { RunCommandInvocation, RunCommandResult } from "../cloud/effects.ts";
@@ -100,7 +100,10 @@ type FilesInForce = ReadonlyMap<string, string>;
 function planFiles(folder: MachineFolder, delivery: Delivery, release: string): FilesInForce {
   const { server, guestFirewall, sysctl } = delivery.machineSettings;
   return new Map([
-    [folder.certificateFile, delivery.certificatePem],
+    ...[...delivery.certificates].map(([name, pem]): [string, string] => [
+      join(folder.certificatesFolder, `${name}.pem`),
+      pem,
+    ]),
     [folder.deploymentFile, delivery.deployment],
     [folder.settingsFile, `${JSON.stringify(onThisDisk(server, folder), undefined, 2)}\n`],
     [folder.sysctlFile, sysctl],
@@ -118,7 +121,7 @@ function onThisDisk(server: ServerSettingsFile, { root }: MachineFolder): Server
 
 function readInForce(folder: MachineFolder): FilesInForce {
   const files = [
-    folder.certificateFile,
+    ...certificatesIn(folder),
     folder.deploymentFile,
     folder.settingsFile,
     folder.sysctlFile,
@@ -126,6 +129,11 @@ function readInForce(folder: MachineFolder): FilesInForce {
     folder.currentFile,
   ];
   return new Map(files.flatMap((file) => readIfThere(file)));
+}
+
+function certificatesIn({ certificatesFolder }: MachineFolder): readonly string[] {
+  if (!existsSync(certificatesFolder)) return [];
+  return readdirSync(certificatesFolder).map((name) => join(certificatesFolder, name));
 }
 
 function readIfThere(file: string): [string, string][] {
@@ -161,8 +169,10 @@ async function putInForce(
     before.get(folder.currentFile) === after.get(folder.currentFile) &&
     listeners(before, folder) === listeners(after, folder)
   ) {
-    const watched = [folder.settingsFile, folder.deploymentFile, folder.certificateFile];
-    if (!changed.some(([file]) => watched.includes(file))) return { how: "unchanged" };
+    const watched = [folder.settingsFile, folder.deploymentFile];
+    const isWatched = (file: string) =>
+      watched.includes(file) || dirname(file) === folder.certificatesFolder;
+    if (!changed.some(([file]) => isWatched(file))) return { how: "unchanged" };
     await waitForReload(folder.logFile, position);
     return { how: "reloaded" };
   }

@@ -114,20 +114,6 @@ export function recordHostName({
   return dns.recordName === "@" ? zone : `${dns.recordName}.${zone}`;
 }
 
-const SECRET_URI = /^https:\/\/[a-z0-9-]+\.vault\.[a-z.]+\/secrets\/[^/]+(\/[0-9a-f]+)?$/i;
-
-const keyVaultSecret: Invariant = ({ certificate: { kind, keyVaultSecretId } }) =>
-  kind !== "keyVault" || SECRET_URI.test(keyVaultSecretId)
-    ? []
-    : [
-        {
-          setting: "certificate.keyVaultSecretId",
-          value: keyVaultSecretId === "" ? "(empty)" : keyVaultSecretId,
-          problem: "is not the URI of a Key Vault secret",
-          fix: "set it to https://VAULT.vault.azure.net/secrets/NAME, as `az keyvault secret show --query id` prints it; in dev, certificate.kind selfSigned needs none",
-        },
-      ];
-
 /** What is fit only for trying, and what production cannot do without. */
 const production: Invariant = (settings) => {
   if (settings.environment !== "prod") return [];
@@ -188,6 +174,5 @@ export const AZURE_INVARIANTS: readonly Invariant[] = [
   networkGivenOnce,
   bastionFits,
   tagsFit,
-  keyVaultSecret,
   production,
 ];

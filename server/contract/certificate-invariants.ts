@@ -75,9 +75,23 @@ export function challengeZoneId(settings: {
   return settings.acme.zoneId === "" ? settings.dns.zoneId : settings.acme.zoneId;
 }
 
+/** The server's own is a rule of production's, beside what else is for trying. */
+const trustedInProduction: Invariant = (settings) =>
+  settings.environment !== "prod"
+    ? []
+    : planCertificates(settings)
+        .filter(({ kind, site }) => kind === "selfSigned" && site !== undefined)
+        .map((certificate) => ({
+          setting: `${settingOf(certificate)}.kind`,
+          value: certificate.kind,
+          problem: "is for trying: no client of a partner trusts it",
+          fix: "set it to keyVault or acme",
+        }));
+
 /** Every rule of this file. */
 export const CERTIFICATE_INVARIANTS: readonly Invariant[] = [
   keyVaultSecrets,
   orderedNames,
   account,
+  trustedInProduction,
 ];

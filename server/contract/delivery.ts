@@ -15,6 +15,10 @@ export interface MachineSettings {
   readonly guestFirewall: string;
   /** Kernel settings, a whole file for `sysctl -p`: reserved ports, keepalive, backlog. */
   readonly sysctl: string;
+  /** Other files of the machine that follow from the settings: text by absolute path. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Seconds that a former server keeps its transfers after an upgrade. */
+  readonly handoverSeconds: number;
 }
 
 /**
@@ -28,8 +32,8 @@ export interface DeliveryParameters {
   readonly serverSha256: string;
   readonly settingsUrl: string;
   readonly settingsSha256: string;
-  /** URI of the Key Vault secret that holds certificate chain and key as PEM. */
-  readonly certificateSecretId: string;
+  /** The `CertificateAgentFile` of the contract as JSON: references to secrets, no secrets. */
+  readonly certificates: string;
   /** Client id of the machine's user-assigned identity. */
   readonly identityClientId: string;
   /** The `Deployment` of the contract as JSON (it holds the probe's password hash). */
@@ -38,15 +42,26 @@ export interface DeliveryParameters {
 
 /** Where a release lives on the machine. */
 export const MACHINE_LAYOUT = {
-  /** Release folders, named by content, and the symlink to the one in force. */
+  /** Release folders, named by content. */
   releases: "/opt/gangway/releases",
+  /** Two symlinks to releases, `a` and `b`: servers that may run side by side during an upgrade. */
+  generations: "/opt/gangway/generations",
+  /** The symlink to the generation in force, and so to its release. */
   current: "/opt/gangway/current",
-  /** Settings, deployment and certificate; the server watches this folder. */
+  /** Until the next boot: the generations' status sockets and who is leaving. */
+  runFolder: "/run/gangway",
+  /** Settings, deployment and certificates; the server watches this folder. */
   settingsFolder: "/etc/gangway",
   settingsFile: "/etc/gangway/settings.json",
   deploymentFile: "/etc/gangway/deployment.json",
-  /** Relative to the settings file, as the settings name it. */
-  certificateFile: "certificate.pem",
+  /** Certificates by name, `NAME.pem`: relative to the settings file, as the settings name them. */
+  certificatesFolder: "certificates",
+  /** Tells the certificate agent what certificates there are to be. */
+  certificateAgentFile: "/etc/gangway/certificates.json",
+  /** What the agent remembers: failures, and when it may try again. */
+  certificateStateFolder: "/var/lib/gangway-certificates",
+  /** Where the Key Vault VM extension puts what it fetches. */
+  certificateStore: "/var/lib/gangway-key-vault",
   guestFirewallFile: "/etc/nftables.conf",
   sysctlFile: "/etc/sysctl.d/60-gangway.conf",
   /** Mount point of the data disk. */
@@ -59,4 +74,6 @@ export const BUNDLE_LAYOUT = {
   node: "bin/node",
   /** In the server archive: the whole server, one file; takes the arguments of `gangway serve`. */
   server: "server.mjs",
+  /** In the server archive: the certificate agent, one file. */
+  certificateAgent: "certificates.mjs",
 } as const;

@@ -1,5 +1,5 @@
 /** The second stage of the contract: settings joined with what Azure assigned. */
-import { recordHostName } from "./azure-invariants.ts";
+import { planCertificates } from "./certificates.ts";
 import type { Settings } from "./settings.ts";
 import { planProbeAccount, type Deployment } from "./server-settings.ts";
 
@@ -24,12 +24,13 @@ export interface Deployed {
 export function deploy(settings: Settings, assigned: Assigned): Deployed {
   const advertisedAddress =
     settings.externalAddress === "" ? assigned.publicAddress : settings.externalAddress;
-  const record = recordHostName(settings);
+  const [certificate] = planCertificates(settings);
   const names = [
-    ...settings.certificate.hostNames,
-    ...(record === undefined ? [] : [record]),
-    ...(assigned.fqdn === undefined ? [] : [assigned.fqdn]),
-    advertisedAddress,
+    ...(certificate?.hostNames ?? []),
+    // No authority certifies names of Azure's domain, or addresses.
+    ...(settings.certificate.kind === "acme"
+      ? []
+      : [...(assigned.fqdn === undefined ? [] : [assigned.fqdn]), advertisedAddress]),
   ];
   return { settings, advertisedAddress, certificateNames: [...new Set(names)] };
 }

@@ -2,6 +2,7 @@
 import { findBindingViolations } from "./bindings.ts";
 import { isPublicIpv4 } from "./addresses.ts";
 import { AZURE_INVARIANTS } from "./azure-invariants.ts";
+import { CERTIFICATE_INVARIANTS } from "./certificate-invariants.ts";
 import { PREFIXES_PER_SECURITY_GROUP, WIDEST_PASSIVE_RANGE } from "./budgets.ts";
 import {
   activeDataPort,
@@ -221,6 +222,7 @@ const INVARIANTS: readonly Invariant[] = [
   namesUnique,
   accountsComplete,
   findBindingViolations,
+  ...CERTIFICATE_INVARIANTS,
   siteAddressesPublic,
   ...AZURE_INVARIANTS,
 ];

@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import { formatRange, parseRange, type PortRange } from "./ports.ts";
 import { findBindingViolations } from "./bindings.ts";
+import { SERVER_CERTIFICATE, siteCertificateName } from "./certificates.ts";
 import { absentOr } from "./fields.ts";
 import { ContractError, parseWith } from "./parse.ts";
 import type { AccountLimits } from "./limits.ts";
@@ -123,8 +124,8 @@ export type Deployment = v.InferOutput<typeof deploymentSchema>;
 
 /** Where things lie on the machine, for the settings file that the stack writes. */
 export interface MachinePaths {
-  /** PEM file with chain and key, relative to the settings file. */
-  readonly certificateFile: string;
+  /** Folder of the certificates, `NAME.pem` with chain and key; relative to the settings file. */
+  readonly certificatesFolder: string;
   readonly dataFolder: string;
 }
 
@@ -132,6 +133,7 @@ export interface MachinePaths {
 export function planServerSettings(settings: Settings, paths: MachinePaths): ServerSettingsFile {
   const { controlPort, implicitTlsPort, healthProbePort } = settings;
   const timeouts = planIdleTimeouts(settings.idleTimeoutMinutes);
+  const fileOf = (name: string) => `${paths.certificatesFolder}/${name}.pem`;
   return {
     listen: {
       controlPort,
@@ -141,13 +143,17 @@ export function planServerSettings(settings: Settings, paths: MachinePaths): Ser
     passive: { ports: formatRange(settings.passivePorts), slices: settings.passiveSlices },
     activeMode: settings.activeMode,
     keepalive: planKeepalive(timeouts, settings.keepaliveSeconds || undefined),
-    tls: { ...settings.tls, certificateFile: paths.certificateFile },
+    tls: { ...settings.tls, certificateFile: fileOf(SERVER_CERTIFICATE) },
     dataFolder: paths.dataFolder,
     limits: settings.limits,
     logonAttempts: settings.logonAttempts,
     log: settings.log,
     authenticationHook: settings.authenticationHook,
-    sites: settings.sites.map((site) => ({ ...site })),
+    sites: settings.sites.map(({ certificate, ...site }) =>
+      certificate === undefined
+        ? site
+        : { ...site, certificateFile: fileOf(siteCertificateName(site.name)) },
+    ),
     accounts: settings.accounts.map((account) => ({ ...account })),
   };
 }

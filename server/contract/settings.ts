@@ -12,13 +12,18 @@ import {
   bastionSchema,
   cidr,
   dnsSchema,
-  existing,
   machineSchema,
   monitoringSchema,
   networkSchema,
   ownershipSchema,
   tagsSchema,
 } from "./azure-settings.ts";
+import {
+  acmeSchema,
+  certificateSchema,
+  siteCertificateEntries,
+  type CertificateKind,
+} from "./certificates.ts";
 import { setting, wholeNumber } from "./fields.ts";
 import { HIGHEST_PORT, LOWEST_PORT, parseRange, type PortRange } from "./ports.ts";
 import { serverWideEntries } from "./server-wide.ts";
@@ -71,28 +76,8 @@ const tlsSchema = v.strictObject({
   ),
 });
 
-const certificateSchema = v.strictObject({
-  kind: setting(
-    v.picklist(["environment", "selfSigned", "keyVault"]),
-    "environment",
-    "selfSigned (made by the stack), keyVault (existing), or environment (dev selfSigned, prod keyVault).",
-  ),
-  hostNames: setting(
-    v.array(text),
-    [],
-    "Further names of the server beside its Azure name, for the self-signed certificate.",
-  ),
-  keyVaultSecretId: setting(
-    text,
-    "",
-    "For keyVault: URI of the certificate's secret, https://VAULT.vault.azure.net/secrets/NAME.",
-  ),
-  keyVaultResourceId: setting(
-    existing("Microsoft.KeyVault/vaults"),
-    "",
-    "For keyVault: resource id of the vault, to which the machine's identity gets read access.",
-  ),
-});
+/** A site as a stack declares it: the server's own settings name a file for its certificate. */
+const stackSiteSchema = v.strictObject({ ...siteSchema.entries, ...siteCertificateEntries });
 
 const probeSchema = v.strictObject({
   mode: setting(
@@ -175,8 +160,9 @@ export const settingsSchema = v.strictObject({
   adminCidrs: setting(v.array(cidr), [], "Addresses that may read health, metrics and status."),
   tls: setting(tlsSchema, {}, "TLS policy per channel."),
   certificate: setting(certificateSchema, {}, "Where the certificate comes from."),
+  acme: setting(acmeSchema, {}, "The authority that certificates of kind acme come from."),
   ...serverWideEntries,
-  sites: setting(v.array(siteSchema), [{ name: "default" }], "Sites of the server."),
+  sites: setting(v.array(stackSiteSchema), [{ name: "default" }], "Sites of the server."),
   accounts: setting(v.array(accountSchema), [], "Accounts that may log in."),
   probe: setting(probeSchema, {}, "The proof from outside at the end of each deployment."),
   dnsLabel: setting(
@@ -219,7 +205,7 @@ export type Settings = Omit<
     readonly sessionReuse: (typeof SESSION_REUSE)[number];
   };
   readonly certificate: Omit<ParsedSettings["certificate"], "kind"> & {
-    readonly kind: "selfSigned" | "keyVault";
+    readonly kind: CertificateKind;
   };
   readonly monitoring: Omit<ParsedSettings["monitoring"], "mode"> & { readonly enabled: boolean };
   readonly backup: Omit<ParsedSettings["backup"], "mode"> & { readonly enabled: boolean };
@@ -233,4 +219,6 @@ export const SECRET_SETTINGS = {
   probePassword: "Password of the probe's account.",
   runnerPrivateKey: "Private SSH key for the probe's runner.",
   alertWebhookUri: "Webhook that is told of alerts, an https address.",
+  acmeExternalAccountKey:
+    "MAC key of acme.externalAccountKeyId, base64url, as the authority gave it.",
 } as const;

@@ -60,7 +60,7 @@ const PROD_CHANGES: typeof CHANGES = [
   [
     "the certificate",
     { certificate: { keyVaultSecretId: "https://example.vault.azure.net/secrets/ftp-2027" } },
-    ["update delivery"],
+    ["update delivery", "update key-vault-agent"],
   ],
   [
     "the size of the machine",

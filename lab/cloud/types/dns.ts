@@ -1,9 +1,9 @@
-/** Public DNS zones and A records in them. */
+/** Public DNS zones, with A and TXT records in them. */
 import { ArmError } from "../errors.ts";
 import { dnsZoneName, recordSetName } from "../names.ts";
 import { etagOf, idAt, idIn, PUBLIC_IP_ADDRESS, referenced } from "../references.ts";
 import type { ResourceType } from "../resource-type.ts";
-import { choice, map, objects, recorded, reference, required, text, whole } from "../shapes.ts";
+import { choice, map, objects, recorded, reference, required, text, texts, whole } from "../shapes.ts";
 import { listAt, textAt } from "../values.ts";
 
 const zoneIdOf = idIn("Microsoft.Network/dnszones", "zoneName");
@@ -50,13 +50,14 @@ export const recordSet: ResourceType = {
     relativeRecordSetName: text(),
     recordType: required(
       choice(
-        ["A"],
-        ["AAAA", "CAA", "CNAME", "DS", "MX", "NAPTR", "NS", "PTR", "SRV", "TLSA", "TXT"],
+        ["A", "TXT"],
+        ["AAAA", "CAA", "CNAME", "DS", "MX", "NAPTR", "NS", "PTR", "SRV", "TLSA"],
       ),
     ),
     ttl: whole(),
     metadata: recorded(map()),
     aRecords: objects({ ipv4Address: required(text()) }),
+    txtRecords: objects({ value: required(texts()) }),
     targetResource: reference(),
   },
   replacedBy: [],
@@ -64,7 +65,7 @@ export const recordSet: ResourceType = {
   computed: [],
   put: ({ id, inputs, state }) => {
     const target = idAt(inputs, "targetResource");
-    const records = listAt(inputs, "aRecords");
+    const records = [...listAt(inputs, "aRecords"), ...listAt(inputs, "txtRecords")];
     if ((target === undefined) === (records.length === 0)) {
       throw new ArmError(
         "BadRequest",
@@ -79,6 +80,7 @@ export const recordSet: ResourceType = {
       fqdn: name === "@" ? `${zone}.` : `${name}.${zone}.`,
       ttl: inputs["ttl"],
       aRecords: inputs["aRecords"],
+      txtRecords: inputs["txtRecords"],
       targetResource: target === undefined ? undefined : { id: target },
       provisioningState: "Succeeded",
     };

@@ -29,6 +29,7 @@ const ROLES: Readonly<Record<string, string>> = {
   "21090545-7ca7-4776-b22c-e363652d74d2": "Key Vault Reader",
   "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
   "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+  "befefa01-2a29-4197-83a8-272ff33ce314": "DNS Zone Contributor",
   "3e5e47e6-65f7-47ef-90b5-e5dd4d455f24": "Disk Backup Reader",
   "7efff54f-a5b4-42b5-a1c5-5411624893ce": "Disk Snapshot Contributor",
   "b50d9833-a0cb-478e-945f-707fcc997c13": "Disk Restore Operator",

@@ -21,6 +21,8 @@ async function makeClone(): Promise<string> {
   await symlink(join(REPOSITORY, "node_modules"), join(root, "node_modules"));
   await mkdir(join(root, "server"));
   await writeServer(root, "first");
+  await mkdir(join(root, "certificates"));
+  await writeFile(join(root, "certificates", "main.ts"), "console.log(1);\n");
   return root;
 }
 
@@ -122,6 +124,7 @@ describe("bundle", () => {
           .map(({ name }) => name)
           .toSorted(),
         "licenses/valibot.txt",
+        "certificates.mjs",
         "server.mjs",
       ].toSorted(),
     );
@@ -131,7 +134,9 @@ describe("bundle", () => {
     const broken = await makeClone();
     try {
       await writeFile(join(broken, "server", "main.ts"), "const = 1;\n");
-      await expect(build(broken)).rejects.toThrow(/The server does not build[\s\S]*main\.ts:1:6/);
+      await expect(build(broken)).rejects.toThrow(
+        /server\/main\.ts does not build[\s\S]*main\.ts:1:6/,
+      );
     } finally {
       await rm(broken, { recursive: true, force: true });
     }

@@ -14,7 +14,7 @@ import {
 import { arbitrarySettings } from "../../support/arbitrary-settings.ts";
 
 const HASH = "$scrypt$ln=15,r=8,p=1$c2FsdA$aGFzaA";
-const PATHS = { certificateFile: "certificate.pem", dataFolder: "/srv/files" };
+const PATHS = { certificatesFolder: "certificates", dataFolder: "/srv/files" };
 const assigned = { publicAddress: "203.0.113.7", fqdn: "site.example" };
 
 describe("settings joined with what Azure assigned", () => {

@@ -1,0 +1,134 @@
+/** The unit of the server's generations, with its sandbox, and the watch that reports on it. */
+import { BUNDLE_LAYOUT } from "#contract";
+import {
+  GENERATION_TEMPLATE,
+  LAYOUT,
+  SERVICE_NAME,
+  SERVICE_USER,
+  type MachineLayout,
+} from "./layout.ts";
+import { LOG_FACILITY, SERVER_LOG_NAME } from "./log-shipping.ts";
+
+/**
+ * Seconds that sessions get to finish when the machine shuts down or somebody stops the server.
+ * (After an upgrade they get `handoverSeconds` of the settings.)
+ */
+export const DRAIN_SECONDS = 60;
+/** Beyond the drain, systemd kills. */
+const STOP_SECONDS = DRAIN_SECONDS + 30;
+const MOST_OPEN_FILES = 65536;
+/** Azure's instance metadata service gives tokens to whoever asks: not to clients of the server. */
+const METADATA_ADDRESS = "169.254.169.254";
+
+/** Where a generation answers for itself, whoever has the health port. */
+export function statusSocketOf(layout: MachineLayout, generation: string): string {
+  return `${layout.runFolder}/${generation}/status.sock`;
+}
+
+/** While it exists, nothing starts this generation again: it leaves, or was found wanting. */
+export function leavingFileOf(layout: MachineLayout, generation: string): string {
+  return `${layout.runFolder}/${generation}.leaving`;
+}
+
+/**
+ * The server's unit. It has no capability at all: systemd binds its ports, and the kernel setting
+ * of active mode lets anyone use those. Only the data folder and its own folder below /run are
+ * writable for it. (`MemoryDenyWriteExecute` is missing because V8 compiles at run time, and its
+ * interpreter alone is too slow for TLS and listings.)
+ */
+export function renderGeneration(): string {
+  const release = `${LAYOUT.generations}/%i`;
+  const { settingsFile, deploymentFile } = LAYOUT;
+  const command = [
+    `${release}/${BUNDLE_LAYOUT.node} ${release}/${BUNDLE_LAYOUT.server}`,
+    `--settings ${settingsFile} --deployment ${deploymentFile}`,
+    `--generation %i --status-socket ${statusSocketOf(LAYOUT, "%i")}`,
+    `--drain-seconds ${String(DRAIN_SECONDS)} --handover-seconds \${HANDOVER_SECONDS}`,
+  ];
+  return `# Rendered by Gangway; changes made here are overwritten by the next delivery.
+[Unit]
+Description=Gangway FTP server, generation %i
+Wants=network-online.target
+After=network-online.target nftables.service systemd-sysctl.service
+RequiresMountsFor=${LAYOUT.dataFolder}
+ConditionPathExists=${settingsFile}
+ConditionPathExists=!${leavingFileOf(LAYOUT, "%i")}
+PartOf=${SERVICE_NAME}
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart=${command.join(" \\\n  ")}
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=on-failure
+RestartSec=2
+TimeoutStopSec=${String(STOP_SECONDS)}
+KillMode=mixed
+LimitNOFILE=${String(MOST_OPEN_FILES)}
+SyslogFacility=${LOG_FACILITY}
+SyslogIdentifier=${SERVER_LOG_NAME}
+LogRateLimitIntervalSec=0
+User=${SERVICE_USER}
+Group=${SERVICE_USER}
+UMask=0077
+RuntimeDirectory=${LAYOUT.runFolder.replace("/run/", "")}/%i
+ReadWritePaths=${LAYOUT.dataFolder}
+${SANDBOX}`;
+}
+
+const SANDBOX = `AmbientCapabilities=
+CapabilityBoundingSet=
+DevicePolicy=closed
+IPAddressDeny=${METADATA_ADDRESS}
+KeyringMode=private
+LockPersonality=yes
+NoNewPrivileges=yes
+PrivateDevices=yes
+PrivateIPC=yes
+PrivateMounts=yes
+PrivateTmp=yes
+PrivateUsers=yes
+ProcSubset=pid
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHome=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+ProtectSystem=strict
+RemoveIPC=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+`;
+
+/**
+ * The starter. It is what boot and sockets start; which generation that is, says a symlink, which
+ * a delivery replaces at once.
+ */
+export function renderStarter(): string {
+  const instance = GENERATION_TEMPLATE.replace(
+    "@",
+    `@$$(basename "$$(readlink ${LAYOUT.current})")`,
+  );
+  return `# Rendered by Gangway; changes made here are overwritten by the next delivery.
+[Unit]
+Description=Starts the generation of the Gangway FTP server that is in force
+ConditionPathExists=${LAYOUT.current}
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'exec systemctl start --no-block "${instance}"'
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
