@@ -95,8 +95,8 @@ export function createMachine(
     },
     {
       parent,
-      // Azure takes new customData only with a new machine, and disk and NIC fit one at a time.
-      replaceOnChanges: ["osProfile.customData"],
+      // Azure takes either only with a new machine, and disk and NIC fit one at a time.
+      replaceOnChanges: ["osProfile.customData", "storageProfile.imageReference"],
       deleteBeforeReplace: true,
     },
   );

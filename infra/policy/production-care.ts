@@ -1,5 +1,6 @@
 /** What production does not go without: somebody who is told, and files that can be got back. */
-import type { StackValidationPolicy } from "@pulumi/policy";
+import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
+import { known } from "./declared-deliveries.ts";
 import { at, eachResource, ENVIRONMENT_CONFIG } from "./each-resource.ts";
 import { isProperties, resourcesOf, textOf } from "./resource-facts.ts";
 
@@ -38,23 +39,21 @@ export const productionIsCaredFor: StackValidationPolicy = {
     if (machine === undefined) return;
     const alerts = ["monitor:ScheduledQueryRule", "monitor:MetricAlert"]
       .flatMap((type) => resourcesOf(resources, type))
-      .filter(({ props }) => props["enabled"] !== false && hasAction(props["actions"]));
+      .filter(
+        ({ props }) =>
+          known(() => props["enabled"] !== false && hasAction(props["actions"])) ?? true,
+      );
     if (alerts.length === 0) {
       reportViolation(
         `No alert watches ${machine.name}, so its end is noticed by whoever needs it. Set monitoring.mode to on, or add an alert with an action group.`,
         machine.urn,
       );
     }
-    const saved = resourcesOf(resources, "dataprotection:BackupInstance")
-      .map(({ props }) => textOf(at(props, "properties", "dataSourceInfo")["resourceID"]))
-      .map((id) => id?.toLowerCase());
     const wholeMachines = resourcesOf(resources, "recoveryservices:ProtectedItem").length > 0;
+    const backups = resourcesOf(resources, "dataprotection:BackupInstance");
     for (const { name, urn, props } of machines) {
-      const disks = at(props, "storageProfile")["dataDisks"];
-      const unsaved = (Array.isArray(disks) ? disks : [])
-        .filter(isProperties)
-        .map((disk) => textOf(at(disk, "managedDisk")["id"]))
-        .filter((id) => id !== undefined && !saved.includes(id.toLowerCase()));
+      // Ids that a preview does not know yet are judged when they are known.
+      const unsaved = known(() => findUnsaved(props, backups)) ?? [];
       if (unsaved.length === 0 || wholeMachines) continue;
       reportViolation(
         `${name} has data disks without a backup. Set backup.mode to on, or add a BackupInstance for each.`,
@@ -63,6 +62,22 @@ export const productionIsCaredFor: StackValidationPolicy = {
     }
   },
 };
+
+/** Ids of a machine's data disks that no backup is of. */
+function findUnsaved(
+  machine: Readonly<Record<string, unknown>>,
+  backups: readonly PolicyResource[],
+): readonly string[] {
+  const saved = backups.map(({ props }) =>
+    textOf(at(props, "properties", "dataSourceInfo")["resourceID"])?.toLowerCase(),
+  );
+  const disks = at(machine, "storageProfile")["dataDisks"];
+  return (Array.isArray(disks) ? disks : [])
+    .filter(isProperties)
+    .map((disk) => textOf(at(disk, "managedDisk")["id"]))
+    .filter((id) => id !== undefined)
+    .filter((id) => !saved.includes(id.toLowerCase()));
+}
 
 /** Metric alerts have a list of actions, query rules an object with the groups. */
 function hasAction(actions: unknown): boolean {

@@ -1,5 +1,6 @@
 /** Policies 6 and 7: an address that stays. */
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
+import { known } from "./declared-deliveries.ts";
 import { eachResource, at } from "./each-resource.ts";
 import { isProperties, resourcesOf, textOf } from "./resource-facts.ts";
 
@@ -40,8 +41,9 @@ export const publicAddressProtected: StackValidationPolicy = {
   },
   validateStack: ({ resources, getConfig }, reportViolation) => {
     if (getConfig<{ environment?: string }>().environment !== "prod") return;
-    for (const { name, urn, opts, props } of resourcesOf(resources, "network:PublicIPAddress")) {
-      if (opts.protect || isForOthers(props, resources)) continue;
+    for (const address of resourcesOf(resources, "network:PublicIPAddress")) {
+      const { name, urn, opts } = address;
+      if (opts.protect || isForOthers(address, resources)) continue;
       reportViolation(
         `${name} is not protected; replacing it would give every partner a new address. Set protect: true on it.`,
         urn,
@@ -51,23 +53,23 @@ export const publicAddressProtected: StackValidationPolicy = {
 };
 
 /** No partner connects to the address of a Bastion or NAT gateway. */
-function isForOthers(
-  address: Readonly<Record<string, unknown>>,
-  resources: readonly PolicyResource[],
-): boolean {
-  const azureName = textOf(address["name"])?.toLowerCase();
-  const users = ["network:BastionHost", "network:NatGateway"].flatMap((type) =>
-    resourcesOf(resources, type),
-  );
-  return (
-    azureName !== undefined &&
-    users
-      .flatMap(({ props }) => [
-        ...listOf(props["ipConfigurations"]).map((each) => at(each, "publicIPAddress")),
-        ...listOf(props["publicIpAddresses"]),
-      ])
-      .some(({ id }) => textOf(id)?.toLowerCase().endsWith(`/publicipaddresses/${azureName}`))
-  );
+function isForOthers(address: PolicyResource, resources: readonly PolicyResource[]): boolean {
+  const azureName = known(() => textOf(address.props["name"])?.toLowerCase());
+  return ["network:BastionHost", "network:NatGateway"]
+    .flatMap((type) => resourcesOf(resources, type))
+    .some(
+      ({ props, dependencies }) =>
+        // A preview knows what depends on what, before it knows any id.
+        dependencies.some(({ urn }) => urn === address.urn) ||
+        (azureName !== undefined && known(() => usesAddress(props, azureName)) === true),
+    );
+}
+
+function usesAddress(props: Readonly<Record<string, unknown>>, azureName: string): boolean {
+  return [
+    ...listOf(props["ipConfigurations"]).map((each) => at(each, "publicIPAddress")),
+    ...listOf(props["publicIpAddresses"]),
+  ].some(({ id }) => textOf(id)?.toLowerCase().endsWith(`/publicipaddresses/${azureName}`));
 }
 
 function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {

@@ -141,6 +141,17 @@ describe("a running stack", () => {
       expect(await up({ ...PROD, ...change })).toEqual(steps);
     });
 
+    it("a change of the image replaces the machine and what is installed on it, never address or disk", async () => {
+      const image = "Canonical:ubuntu-24_04-lts:server:24.04.202510010";
+      const taken = await up({ ...PROD, machine: { image } });
+      expect(taken).toEqual([
+        "create delivery",
+        "create logs-of-machine",
+        "create monitor-agent",
+        "replace machine",
+      ]);
+    });
+
     it("a change of the server changes its blob and the delivery", async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "gangway-changed-"));
       await copyChangedProject(folder.path);

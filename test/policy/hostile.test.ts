@@ -39,6 +39,7 @@ const allow = (more: Properties): Properties => ({
 
 describe("hostile variants of the program", () => {
   let deployed: readonly Seen[];
+  let previewed: readonly Seen[];
 
   beforeAll(async () => {
     await using evaluator = new Evaluator();
@@ -48,15 +49,23 @@ describe("hostile variants of the program", () => {
       probe: { mode: "off" },
       bastion: { mode: "standard", sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada" },
     } as const;
-    const { resources } = await evaluateProgram(evaluator, settings, { operation: "up" });
     // Protection is an option, which evaluations do not tell; the lifecycle tests look at it.
-    deployed = resources
-      .map(seen)
-      .map((resource) => ({ ...resource, opts: { protect: resource.name === "address" } }));
+    const evaluate = async (operation: "up" | "preview") => {
+      const { resources } = await evaluateProgram(evaluator, settings, { operation });
+      return resources
+        .map(seen)
+        .map((resource) => ({ ...resource, opts: { protect: resource.name === "address" } }));
+    };
+    deployed = await evaluate("up");
+    const address = { urn: deployed.find(({ name }) => name === "bastion-address")?.urn };
+    previewed = (await evaluate("preview")).map((resource) =>
+      resource.name === "bastion" ? { ...resource, dependencies: [address] } : resource,
+    );
   });
 
   it("pass as they are, Bastion, alerts and backup included", async () => {
     expect(await judge(deployed, PROD)).toEqual([]);
+    expect(await judge(previewed, { ...PROD, preview: true })).toEqual([]);
   });
 
   const withRule = (rule: Properties) => mutateRules(deployed, (rules) => [...rules, rule]);

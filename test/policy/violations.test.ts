@@ -21,6 +21,7 @@ async function judgeOne(
     urn: "urn",
     props,
     opts: { protect },
+    dependencies: [],
   };
   const getConfig = (): object => config;
   // Policies of this pack read nothing else of the arguments.

@@ -21,6 +21,7 @@ export interface Seen {
   readonly inputs: Properties;
   readonly outputs: Properties;
   readonly opts?: { readonly protect: boolean };
+  readonly dependencies?: readonly { readonly urn: string | undefined }[];
 }
 
 /** The texts of assets, as the engine hands them to policies. */
@@ -68,7 +69,12 @@ export async function judge(
     }
   }
   const stack = resources.map(
-    (resource) => ({ ...resource, props: wrap(resource.outputs) }) as unknown as PolicyResource,
+    (resource) =>
+      ({
+        dependencies: [],
+        ...resource,
+        props: wrap(resource.outputs),
+      }) as unknown as PolicyResource,
   );
   for (const policy of policies) {
     if (isResourcePolicy(policy)) continue;
