@@ -132,6 +132,7 @@ function accountOf({ userName }: LoginAttempt, answer: AuthenticationAnswer): Ac
     permissions: answer.permissions ?? ["read", "write"],
     groups: answer.groups,
     sites: [],
+    certificates: [],
     limits: { bandwidth: {}, sessionBandwidth: {} },
   };
 }

@@ -1,6 +1,7 @@
 /** The first adapter: accounts that stand in the settings. */
 import { createHmac, randomBytes } from "node:crypto";
-import { parseExpiry, type Account } from "#contract";
+import type { Account } from "#contract";
+import { describeObstacle } from "../access/account-standing.ts";
 import type { Authenticator, LoginAttempt, LoginOutcome } from "./authenticator.ts";
 import {
   DEFAULT_SCRYPT,
@@ -41,7 +42,7 @@ export class SettingsAuthenticator implements Authenticator {
 
   async authenticate({ userName, password }: LoginAttempt): Promise<LoginOutcome> {
     const account = this.#accounts.get(userName) ?? this.#anonymousAlias(userName);
-    const obstacle = describeObstacle(account, this.#now());
+    const obstacle = account === undefined ? "unknown user" : describe(account, this.#now());
     if (account?.anonymous === true) {
       return obstacle === undefined ? { kind: "accepted", account } : refused(obstacle);
     }
@@ -86,12 +87,9 @@ export class SettingsAuthenticator implements Authenticator {
 }
 
 /** Why an account cannot log in whatever the password, for the log only. */
-function describeObstacle(account: Account | undefined, nowMs: number): string | undefined {
-  if (account === undefined) return "unknown user";
-  if (account.disabled) return "account is disabled";
-  if (account.expires !== undefined && nowMs >= (parseExpiry(account.expires) ?? 0)) {
-    return `account has expired on ${account.expires}`;
-  }
+function describe(account: Account, nowMs: number): string | undefined {
+  const obstacle = describeObstacle(account, nowMs);
+  if (obstacle !== undefined) return obstacle;
   return !account.anonymous && account.passwordHash === undefined
     ? "account has no password"
     : undefined;

@@ -3,12 +3,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Account } from "#contract";
 import { confirmHostNames } from "../access/client-names.ts";
 import { formatIpDecision } from "../access/ip-restrictions.ts";
-import type { Home } from "../access/isolation.ts";
 import { formatLogonDenial } from "../access/logon-attempts.ts";
-import { planPathMapping, type MappedPath } from "../access/path-mapping.ts";
 import type { Authenticator, LoginAttempt, LoginOutcome } from "../auth/authenticator.ts";
-import { parentOf } from "../protocol/paths.ts";
-import { reply } from "../protocol/replies.ts";
+import { describeObstacle } from "../access/account-standing.ts";
+import { authorized, reply } from "../protocol/replies.ts";
+import {
+  judgeCertificate,
+  withCertificate,
+  type CertificateStanding,
+} from "../session/certificate-login.ts";
 import { checkCredentials } from "../session/gate.ts";
 import type { Explanation, Outcome } from "../session/outcomes.ts";
 import {
@@ -17,47 +20,62 @@ import {
   findAccount,
   findSite,
   isAdmitted,
-  storageOf,
+  type Visit,
 } from "../session/principal.ts";
+import { findHome, prepareHome } from "../session/homes.ts";
 import { openPresence } from "../session/presence.ts";
 import { chooseByServerName, chooseByUserName, NO_CHOICE } from "../session/site-selection.ts";
 import type { SiteView } from "../session/view.ts";
 import { INITIAL_STATE, LOGGED_OUT, NO_LOGIN, type SessionState } from "../session/state.ts";
-import { StorageError, type Storage } from "../storage/storage.ts";
 import { anything, nothing, text } from "./arguments.ts";
 import { answer, anytime, type Command, type CommandContext } from "./command.ts";
 
 type HostNames = SessionState["hostNames"];
 
-const user = anytime("USER", text("name"), {}, ({ state, view }, argument) => {
+const user = anytime("USER", text("name"), {}, async (context, argument) => {
+  const { state, view, nowMs } = context;
   const chosen = chooseByUserName(view.sites, state.channel, state.site, argument.trim());
   if (chosen.kind === "elsewhere") {
     const belongs = reply.notLoggedIn("This connection belongs to another host.");
     const reason = `site ${chosen.wanted} was named on a connection to another one`;
     return { kind: "reply", reply: belongs, next: LOGGED_OUT, reason, cause: "otherHost" };
   }
-  const { userName } = chosen;
+  const { userName, site } = chosen;
   const account = findAccount(view, userName);
-  const refusal = checkCredentials(state, view.settings.tls, account?.anonymous ?? false);
+  const refusal = checkCredentials(state, site.tlsPolicy, account?.anonymous ?? false);
   if (refusal !== undefined) return answer(refusal);
+  const certificate = judgeCertificate(site, account, state, nowMs);
+  if (certificate.kind === "sufficient") {
+    return enterByCertificate(context, site, certificate);
+  }
+  if (certificate.kind === "missing") {
+    const needed = reply.notLoggedIn("This site needs a client certificate that it trusts.");
+    return {
+      kind: "reply",
+      reply: needed,
+      next: LOGGED_OUT,
+      reason: certificate.reason,
+      cause: "credentials",
+    };
+  }
   return answer(
     reply.passwordNeeded(
       account?.anonymous === true ? "Anonymous login: any password will do." : "Password needed.",
     ),
-    { ...LOGGED_OUT, login: { kind: "userNamed", userName, siteName: chosen.site.name } },
+    { ...LOGGED_OUT, login: { kind: "userNamed", userName, siteName: site.name } },
   );
 });
 
 const pass = anytime("PASS", anything, {}, async (context, argument) => {
-  const { state, view, peerAddress, signal } = context;
+  const { state, view, peerAddress, signal, nowMs } = context;
   const { login } = state;
   if (login.kind === "loggedIn") return answer(reply.badSequence("Logged in already."));
   if (login.kind === "none") return answer(reply.badSequence("Use USER first."));
   const { userName, siteName } = login;
-  const anonymous = findAccount(view, userName)?.anonymous ?? false;
-  const refusal = checkCredentials(state, view.settings.tls, anonymous);
-  if (refusal !== undefined) return answer(refusal);
+  const account = findAccount(view, userName);
   const site = findSite(view, siteName) ?? view.sites[0];
+  const refusal = checkCredentials(state, site.tlsPolicy, account?.anonymous ?? false);
+  if (refusal !== undefined) return answer(refusal);
   const client = await identifyClient(context, site);
   const { hostNames } = client;
   if (client.denial !== undefined) {
@@ -66,13 +84,18 @@ const pass = anytime("PASS", anything, {}, async (context, argument) => {
   // Asked before, acted on after the password was checked: a denial takes as long as a refusal.
   const standing = view.logonAttempts.standing(peerAddress);
   const attempt = { userName, password: argument ?? "", peerAddress, siteName };
-  const outcome = admit(siteName, await authenticate(view.authenticator, attempt, signal()));
+  const certificate = judgeCertificate(site, account, state, nowMs);
+  const outcome = withCertificate(
+    certificate,
+    admit(siteName, await authenticate(view.authenticator, attempt, signal())),
+  );
   if (standing.kind === "denied" && !standing.logOnly) {
     const reason = formatLogonDenial(peerAddress, standing);
     return refuse(context, { reason, cause: "logonAttempts" }, hostNames);
   }
   if (outcome.kind === "accepted") {
-    return enter(context, site, outcome.account, hostNames);
+    const shown = certificate.kind === "secondFactor" ? certificate.certificate : undefined;
+    return enter(context, site, outcome.account, { hostNames, certificate: shown });
   }
   const after =
     outcome.undecided === true ? standing : view.logonAttempts.recordFailure(peerAddress);
@@ -80,6 +103,32 @@ const pass = anytime("PASS", anything, {}, async (context, argument) => {
   const cause = outcome.undecided === true ? "authenticatorFailed" : "credentials";
   return refuse(context, { reason: `${outcome.reason}${denial}`, cause }, hostNames);
 });
+
+/** RFC 2228, reply 232: who shows a certificate of the account needs no PASS. */
+async function enterByCertificate(
+  context: CommandContext,
+  site: SiteView,
+  { account, certificate }: Extract<CertificateStanding, { kind: "sufficient" }>,
+): Promise<Outcome> {
+  const { peerAddress, nowMs, view } = context;
+  const { hostNames, denial } = await identifyClient(context, site);
+  if (denial !== undefined)
+    return refuse(context, { reason: denial, cause: "ipRestriction" }, hostNames);
+  const standing = view.logonAttempts.standing(peerAddress);
+  if (standing.kind === "denied" && !standing.logOnly) {
+    const reason = formatLogonDenial(peerAddress, standing);
+    return refuse(context, { reason, cause: "logonAttempts" }, hostNames);
+  }
+  const obstacle = describeObstacle(account, nowMs);
+  const login: LoginOutcome =
+    obstacle === undefined ? { kind: "accepted", account } : { kind: "refused", reason: obstacle };
+  const outcome = admit(site.name, login);
+  if (outcome.kind === "refused") {
+    return refuse(context, { reason: outcome.reason, cause: "credentials" }, hostNames);
+  }
+  const entered = await enter(context, site, account, { hostNames, certificate });
+  return entered.kind === "reply" ? { ...entered, reply: authorized(entered.reply) } : entered;
+}
 
 /** Whether the site lets the client in, and under which names it was looked up. */
 async function identifyClient(
@@ -142,7 +191,7 @@ async function enter(
   { view, peerAddress, figures }: CommandContext,
   site: SiteView,
   account: Account,
-  hostNames: HostNames,
+  client: Pick<Visit, "hostNames" | "certificate">,
 ): Promise<Outcome> {
   const admission = openPresence(view, site, account, peerAddress);
   if (admission.kind === "refused") {
@@ -152,16 +201,13 @@ async function enter(
   const { presence } = admission;
   using held = new DisposableStack();
   held.use(presence);
-  const outcome = createPrincipal(view, site, account, { peerAddress, hostNames, presence });
+  const { hostNames, certificate } = client;
+  const visit = { peerAddress, hostNames, certificate, presence };
+  const outcome = createPrincipal(view, site, account, visit);
   if (outcome.kind === "refused") return noHome(outcome.reason);
   const { principal } = outcome;
   const { home } = principal;
-  const { folder, storagePath } = locateHome(site, home.root);
-  const storage = storageOf(site, folder);
-  const homeError =
-    home.whenMissing === "create"
-      ? await makeHome(storage, storagePath)
-      : await findHome(storage, storagePath);
+  const homeError = await prepareHome(site, home);
   if (homeError !== undefined) return noHome(`home ${home.root}: ${homeError.kind}`);
   const start = (await findHome(principal.storage, home.start)) === undefined ? home.start : "/";
   // From here on the session's state holds it.
@@ -182,47 +228,6 @@ function noHome(reason: string): Outcome {
     reason,
     cause: "home",
   };
-}
-
-/** Where a home lies: its path of the site, as somebody sees it who is not confined. */
-function locateHome(site: SiteView, root: string): MappedPath {
-  const { settings } = site;
-  return planPathMapping(settings.root, settings.virtualDirectories, WHOLE_SITE).map(root);
-}
-
-const WHOLE_SITE: Home = {
-  root: "/",
-  confined: false,
-  start: "/",
-  whenMissing: "refuse",
-  globalVirtualDirectories: true,
-};
-
-/** What is wrong with a folder that has to exist. */
-async function findHome(storage: Storage, home: string): Promise<StorageError | undefined> {
-  try {
-    const entry = await storage.entry(home);
-    return entry.kind === "directory" ? undefined : new StorageError("notADirectory");
-  } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    return error;
-  }
-}
-
-/** Makes sure that a home exists, with all folders on the way. */
-async function makeHome(storage: Storage, home: string): Promise<StorageError | undefined> {
-  const fault = await findHome(storage, home);
-  if (fault?.kind !== "notFound" || home === "/") return fault;
-  const parentError = await makeHome(storage, parentOf(home));
-  if (parentError !== undefined) return parentError;
-  try {
-    await storage.makeDirectory(home);
-  } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    // Another session of the same account may have been faster.
-    return error.kind === "exists" ? undefined : error;
-  }
-  return undefined;
 }
 
 const account = anytime("ACCT", anything, {}, () =>

@@ -1,5 +1,7 @@
 /** TLS: AUTH, PBSZ, PROT, CCC (RFC 2228, RFC 4217). */
+import type { TlsPolicy } from "#contract";
 import { reply } from "../protocol/replies.ts";
+import { currentSite } from "../session/principal.ts";
 import { LOGGED_OUT, PRIVATE_PROTECTION } from "../session/state.ts";
 import { nothing, text, value } from "./arguments.ts";
 import { answer, anytime, type Command } from "./command.ts";
@@ -17,6 +19,7 @@ const auth = anytime(
   text("mechanism"),
   { inClear: true, features: ({ view }) => (view.tls === undefined ? [] : ["AUTH TLS"]) },
   ({ state, view }, argument) => {
+    const { tlsPolicy } = currentSite(view, state);
     const mechanism = MECHANISMS.get(argument.trim().toUpperCase());
     if (mechanism === undefined) {
       return answer(reply.parameterNotImplemented("Unknown mechanism; use AUTH TLS."));
@@ -29,7 +32,7 @@ const auth = anytime(
         reply.securityUnavailable("TLS is not available: the server has no certificate."),
       );
     }
-    const protectsData = mechanism.protectsData && view.settings.tls.dataPolicy !== "deny";
+    const protectsData = mechanism.protectsData && tlsPolicy.dataPolicy !== "deny";
     return {
       kind: "secure",
       reply: reply.securityExchanged("Begin TLS now."),
@@ -67,7 +70,7 @@ const protection = anytime(
   { inClear: true, features: ({ view }) => (view.tls === undefined ? [] : ["PROT"]) },
   ({ state, view }, argument) => {
     if (!state.protection.sized) return answer(reply.badSequence("Use PBSZ 0 first."));
-    const { dataPolicy } = view.settings.tls;
+    const { dataPolicy } = currentSite(view, state).tlsPolicy;
     switch (argument.trim().toUpperCase()) {
       case "P":
         return dataPolicy === "deny"
@@ -87,12 +90,36 @@ const protection = anytime(
   },
 );
 
-const clearCommands = anytime("CCC", nothing, { inClear: true }, ({ state }) =>
-  answer(
-    state.control === "private"
-      ? reply.protectionDenied("The control connection stays private.")
-      : reply.protectionDenied("The control connection is clear already."),
-  ),
+/** RFC 4217 section 12.3: what a firewall on the way may read again, once nobody's password comes. */
+const clearCommands = anytime(
+  "CCC",
+  nothing,
+  {
+    inClear: true,
+    features: ({ state, view }) =>
+      view.tls !== undefined && mayClear(currentSite(view, state).tlsPolicy) ? ["CCC"] : [],
+  },
+  ({ state, view }) => {
+    if (state.control === "clear") {
+      return answer(reply.protectionDenied("The control connection is clear already."));
+    }
+    const { channels } = state.handshake.kind === "done" ? state.handshake : {};
+    if (!mayClear(currentSite(view, state).tlsPolicy) || channels?.clearable !== true) {
+      return answer(reply.protectionDenied("The control connection stays private."));
+    }
+    if (state.login.kind !== "loggedIn") {
+      return answer(reply.badSequence("Log in first: a password needs TLS."));
+    }
+    return {
+      kind: "clear",
+      reply: reply.ok("The control connection is clear from here."),
+      next: { control: "clear" },
+    };
+  },
 );
+
+function mayClear({ clearCommandChannel, controlPolicy }: TlsPolicy): boolean {
+  return clearCommandChannel && controlPolicy !== "require";
+}
 
 export const SECURITY_COMMANDS: readonly Command[] = [auth, bufferSize, protection, clearCommands];

@@ -23,4 +23,5 @@ export * from "./server-settings.ts";
 export * from "./settings.ts";
 export * from "./sites.ts";
 export * from "./timeouts.ts";
+export * from "./tls.ts";
 export * from "./logging.ts";

@@ -201,14 +201,14 @@ function repeated(setting: string, names: readonly string[]): Finding[] {
 const accountsComplete: Invariant = ({ accounts }) =>
   accounts
     .filter(
-      ({ anonymous, passwordHash, disabled }) =>
-        !anonymous && !disabled && passwordHash === undefined,
+      ({ anonymous, passwordHash, disabled, certificates }) =>
+        !anonymous && !disabled && passwordHash === undefined && certificates.length === 0,
     )
     .map(({ name }) => ({
       setting: `accounts (${name})`,
       value: "no passwordHash",
       problem: "could never log in",
-      fix: "add the output of: npx gangway hash-password, or set anonymous or disabled to true",
+      fix: "add the output of: npx gangway hash-password, name its certificates, or set anonymous or disabled to true",
     }));
 
 const INVARIANTS: readonly Invariant[] = [

@@ -11,13 +11,15 @@ import { absentOr } from "./fields.ts";
 import { ContractError, parseWith } from "./parse.ts";
 import type { AccountLimits } from "./limits.ts";
 import { serverWideEntries } from "./server-wide.ts";
+import type { Settings } from "./settings.ts";
+import { accountSchema, siteSchema, type Account } from "./sites.ts";
 import {
   CONTROL_TLS_POLICIES,
   DATA_TLS_POLICIES,
-  SESSION_REUSE,
-  type Settings,
-} from "./settings.ts";
-import { accountSchema, siteSchema, type Account } from "./sites.ts";
+  serverClientCertificatesSchema,
+  serverSiteTlsSchema,
+  serverTlsEntries,
+} from "./tls.ts";
 import { planIdleTimeouts, planKeepalive } from "./timeouts.ts";
 
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
@@ -46,6 +48,7 @@ const serverSiteSchema = v.strictObject({
     "PEM chain (and key, unless keyFile is given) of the site, relative to this file; absent: tls.certificateFile.",
   ),
   keyFile: absentOr(v.string(), "PEM key of the site, relative to this file."),
+  tls: v.optional(serverSiteTlsSchema, {}),
 });
 
 export const serverSettingsSchema = v.strictObject({
@@ -86,8 +89,8 @@ export const serverSettingsSchema = v.strictObject({
     v.strictObject({
       controlPolicy: v.optional(v.picklist(CONTROL_TLS_POLICIES), "requireForCredentials"),
       dataPolicy: v.optional(v.picklist(DATA_TLS_POLICIES), "allow"),
-      minVersion: v.optional(v.picklist(["TLSv1.2", "TLSv1.3"]), "TLSv1.2"),
-      sessionReuse: v.optional(v.picklist(SESSION_REUSE), "allow"),
+      ...serverTlsEntries,
+      clientCertificates: v.optional(serverClientCertificatesSchema, {}),
       certificateFile: v.optional(
         v.pipe(
           v.string(),
@@ -188,6 +191,7 @@ export function planProbeAccount(settings: Settings, passwordHash: string): Acco
     permissions: ["read", "write"],
     groups: [],
     sites: [],
+    certificates: [],
     disabled: false,
     limits: NO_ACCOUNT_LIMITS,
   };

@@ -28,6 +28,13 @@ import { setting, wholeNumber } from "./fields.ts";
 import { HIGHEST_PORT, LOWEST_PORT, parseRange, type PortRange } from "./ports.ts";
 import { serverWideEntries } from "./server-wide.ts";
 import { accountSchema, siteSchema } from "./sites.ts";
+import {
+  clientCertificatesSchema,
+  CONTROL_TLS_POLICIES,
+  DATA_TLS_POLICIES,
+  serverTlsEntries,
+  type TlsPolicy,
+} from "./tls.ts";
 import { LONGEST_IDLE_TIMEOUT_MINUTES, SHORTEST_IDLE_TIMEOUT_MINUTES } from "./timeouts.ts";
 
 const port = wholeNumber(LOWEST_PORT, HIGHEST_PORT);
@@ -51,12 +58,6 @@ const optionalIpv4 = v.pipe(
 
 const text = v.string();
 
-/** Where clients, probe and platform stand on encryption, per channel. */
-export const CONTROL_TLS_POLICIES = ["allow", "require", "requireForCredentials"] as const;
-export const DATA_TLS_POLICIES = ["allow", "require", "deny"] as const;
-/** Whether data connections resume the TLS session of the control connection (RFC 4217, 10.2). */
-export const SESSION_REUSE = ["allow", "require", "off"] as const;
-
 const tlsSchema = v.strictObject({
   controlPolicy: setting(
     v.picklist(["environment", ...CONTROL_TLS_POLICIES]),
@@ -68,12 +69,8 @@ const tlsSchema = v.strictObject({
     "environment",
     "Data channel: allow, require, deny, or environment (dev allow, prod require).",
   ),
-  minVersion: setting(v.picklist(["TLSv1.2", "TLSv1.3"]), "TLSv1.2", "Oldest TLS version offered."),
-  sessionReuse: setting(
-    v.picklist(SESSION_REUSE),
-    "allow",
-    "Data connections resume the control connection's TLS session: allow, require (proves that they belong together), or off.",
-  ),
+  ...serverTlsEntries,
+  clientCertificates: setting(clientCertificatesSchema, {}, "Logins with client certificates."),
 });
 
 /** A site as a stack declares it: the server's own settings name a file for its certificate. */
@@ -198,12 +195,7 @@ export type Settings = Omit<
   "tls" | "certificate" | "implicitTlsPort" | "monitoring" | "backup"
 > & {
   readonly implicitTlsPort: number | undefined;
-  readonly tls: {
-    readonly controlPolicy: (typeof CONTROL_TLS_POLICIES)[number];
-    readonly dataPolicy: (typeof DATA_TLS_POLICIES)[number];
-    readonly minVersion: "TLSv1.2" | "TLSv1.3";
-    readonly sessionReuse: (typeof SESSION_REUSE)[number];
-  };
+  readonly tls: TlsPolicy;
   readonly certificate: Omit<ParsedSettings["certificate"], "kind"> & {
     readonly kind: CertificateKind;
   };

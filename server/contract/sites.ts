@@ -13,6 +13,7 @@ import {
 import { siteIsolationEntries } from "./isolation.ts";
 import { accountLimitsEntries, siteLimitsEntries } from "./limits.ts";
 import { siteMessagesEntries } from "./messages.ts";
+import { accountCertificatesEntries, siteTlsSchema } from "./tls.ts";
 
 /** Rights in the fine, from which the coarse `read` and `write` of IIS are made. */
 export const RIGHTS = [
@@ -44,6 +45,7 @@ export const siteSchema = v.strictObject({
   ...siteIsolationEntries,
   ...siteLimitsEntries,
   ...siteMessagesEntries,
+  tls: setting(siteTlsSchema, {}, "Where the site differs from the server's tls."),
 });
 export type Site = v.InferOutput<typeof siteSchema>;
 
@@ -70,6 +72,7 @@ export const accountSchema = v.strictObject({
   ),
   disabled: setting(v.boolean(), false, "The account cannot log in."),
   sites: setting(v.array(nameSchema), [], "Sites that the account may log in to; empty: all."),
+  ...accountCertificatesEntries,
   ...accountAccessEntries,
   ...accountLimitsEntries,
 });

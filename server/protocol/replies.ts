@@ -63,6 +63,11 @@ export const reply = {
   typeMismatch: named(555),
 } as const satisfies Record<string, (...lines: readonly [string, ...string[]]) => Reply>;
 
+/** The welcome of somebody whom a certificate has logged in: 232 (RFC 2228, 3). */
+export function authorized(welcome: Reply): Reply {
+  return welcome.code === 230 ? { ...welcome, code: 232 } : welcome;
+}
+
 /**
  * A reply as it goes over the wire. Line breaks and NUL inside the text become `?`, and an inner line that could be taken for the end of the reply is indented.
  */

@@ -7,7 +7,8 @@ import type { Socket } from "node:net";
 import { unmapAddress } from "../protocol/addresses.ts";
 import { LineReader, type LineEvent } from "../protocol/lines.ts";
 import { awaitServerName } from "../tls/client-hello.ts";
-import { secureServerSocket } from "../tls/secure-socket.ts";
+import type { ClientCertificate } from "../tls/client-certificate.ts";
+import { secureControlSocket, type SecuredControl } from "../tls/secure-socket.ts";
 import type { TlsChannel } from "../tls/contexts.ts";
 import { BOUNDS } from "./limits.ts";
 
@@ -21,6 +22,12 @@ export interface ConnectionOwner {
   onClosed(): void;
 }
 
+/** What a client has said of itself and of whom it looks for in its handshake. */
+export interface HandshakeFacts {
+  readonly serverName: string | undefined;
+  readonly certificate: ClientCertificate | undefined;
+}
+
 export class ControlConnection {
   readonly peerAddress: string;
   readonly peerPort: number;
@@ -28,6 +35,7 @@ export class ControlConnection {
   readonly localPort: number;
   #socket: Socket;
   readonly #owner: ConnectionOwner;
+  #leaveTls: SecuredControl["leave"];
   readonly #reader = new LineReader();
   #paused = false;
   #ended = false;
@@ -88,31 +96,50 @@ export class ControlConnection {
    * Writes `text` in the clear, then performs the TLS handshake.
    *
    * @param choose which certificate the server name wants; without one it is undefined.
-   * @returns the server name.
    * @throws TlsHandshakeError; the connection is closed then.
    */
   async secure(
     text: string,
     choose: (serverName: string | undefined) => TlsChannel,
     signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const socket = this.#socket;
-    this.#detach();
-    socket.pause();
-    if (text !== "") {
-      await new Promise<void>((resolve) => {
-        socket.write(text, () => resolve());
-      });
-    }
+  ): Promise<HandshakeFacts> {
+    const socket = await this.#suspend(text);
     try {
       const serverName = await awaitServerName(socket, signal);
-      this.#socket = await secureServerSocket(socket, choose(serverName), { signal });
+      const secured = await secureControlSocket(socket, choose(serverName), signal);
+      this.#socket = secured.socket;
+      this.#leaveTls = secured.leave;
       this.#attach();
-      return serverName;
+      return { serverName, certificate: secured.certificate };
     } catch (error) {
       this.#owner.onClosed();
       throw error;
     }
+  }
+
+  /**
+   * Writes `text` under TLS, then ends TLS; what follows is in the clear.
+   *
+   * @throws TlsHandshakeError; the connection is closed then.
+   */
+  async clear(text: string, signal: AbortSignal): Promise<void> {
+    const leave = this.#leaveTls;
+    if (leave === undefined) throw new Error("this TLS connection cannot be left");
+    await this.#suspend(text);
+    try {
+      this.#socket = await leave(signal);
+      this.#leaveTls = undefined;
+      this.#attach();
+      this.#socket.resume();
+    } catch (error) {
+      this.#owner.onClosed();
+      throw error;
+    }
+  }
+
+  /** Whether TLS protects the connection and may be left. */
+  get canClear(): boolean {
+    return this.#leaveTls !== undefined;
   }
 
   /** Writes the last reply and closes our side; what the client still sends is thrown away. */
@@ -125,6 +152,19 @@ export class ControlConnection {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** Stops reading and writes the last that goes the way it went so far. */
+  async #suspend(text: string): Promise<Socket> {
+    const socket = this.#socket;
+    this.#detach();
+    socket.pause();
+    if (text !== "") {
+      await new Promise<void>((resolve) => {
+        socket.write(text, () => resolve());
+      });
+    }
+    return socket;
   }
 
   #attach(): void {

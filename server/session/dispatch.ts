@@ -62,7 +62,8 @@ async function run(
   context: CommandContext,
   principal: Principal | undefined,
 ): Promise<Outcome> {
-  const refusal = checkGate(command, context.state, context.view.settings.tls);
+  const { tlsPolicy } = currentSite(context.view, context.state);
+  const refusal = checkGate(command, context.state, tlsPolicy);
   if (refusal !== undefined) return { kind: "reply", reply: refusal };
   const prepared = command.prepare(argument, context.state);
   if (!prepared.ok) return { kind: "reply", reply: prepared.reply };
@@ -77,10 +78,10 @@ async function run(
 /** The state with the rights of now, or undefined when the login no longer holds. */
 function renewLogin(
   state: SessionState,
-  { view }: CommandContext,
+  { view, nowMs }: CommandContext,
 ): { readonly state: SessionState; readonly principal: Principal | undefined } | undefined {
   if (state.login.kind !== "loggedIn") return { state, principal: undefined };
-  const principal = renewPrincipal(state.login.principal, view);
+  const principal = renewPrincipal(state.login.principal, view, nowMs);
   if (principal === undefined) return undefined;
   return principal === state.login.principal
     ? { state, principal }

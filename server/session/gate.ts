@@ -2,15 +2,12 @@
  * The gate: whether a command may run in the state that the session is in. Pure; every rule that
  * holds for several commands is checked here, from the rules that the command table carries.
  */
-import type { ServerSettings } from "#contract";
 import type { CommandRules } from "../commands/command.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { Pending, SessionState } from "./state.ts";
+import type { SiteTlsPolicy } from "./view.ts";
 
-export type TlsPolicy = Pick<
-  ServerSettings["tls"],
-  "controlPolicy" | "dataPolicy" | "certificateFile"
->;
+export type TlsPolicy = Pick<SiteTlsPolicy, "controlPolicy" | "dataPolicy" | "certificateFile">;
 
 /** The reply that refuses the command, or undefined when it may run. */
 export function checkGate(
@@ -78,13 +75,18 @@ function checkData(rules: CommandRules, state: SessionState, policy: TlsPolicy):
   return state.data.kind === "none" ? reply.noDataConnection("Use PASV or EPSV first.") : undefined;
 }
 
-/** Whether credentials may be sent as the control connection is; anonymous ones are no secret. */
+/**
+ * Whether credentials may be sent as the control connection is. Anonymous ones are no secret, but a
+ * site that requires TLS does so for everybody.
+ */
 export function checkCredentials(
   state: SessionState,
   policy: TlsPolicy,
   anonymous: boolean,
 ): Reply | undefined {
-  return policy.controlPolicy !== "allow" && state.control === "clear" && !anonymous
+  if (state.control === "private") return undefined;
+  return policy.controlPolicy === "require" ||
+    (policy.controlPolicy === "requireForCredentials" && !anonymous)
     ? reply.policyDenied("TLS is required to log in; use AUTH TLS first.")
     : undefined;
 }

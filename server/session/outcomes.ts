@@ -57,6 +57,8 @@ export type Outcome =
   | Calculation
   /** Reply, then the TLS handshake on the control connection. */
   | { readonly kind: "secure"; readonly reply: Reply; readonly next: StateChange }
+  /** Reply, then the end of TLS on the control connection. */
+  | { readonly kind: "clear"; readonly reply: Reply; readonly next: StateChange }
   /** Reply, then close. */
   | ({ readonly kind: "close"; readonly reply: Reply } & Explanation);
 
@@ -72,6 +74,9 @@ export interface Calculation {
   /** @throws StorageError; the signal's reason */
   readonly run: (signal: AbortSignal) => Promise<Reply>;
 }
+
+/** Outcomes that begin or end TLS. */
+export type Reprotection = Extract<Outcome, { kind: "secure" | "clear" }>;
 
 /** How a transfer ended. */
 export type TransferResult =

@@ -1,8 +1,11 @@
 /** Who is logged in: an account on a site, with its rights and the storage as it sees it. */
+import { isDeepStrictEqual } from "node:util";
 import { rightsOf, type Account, type Right } from "#contract";
 import { planHome, type Home } from "../access/isolation.ts";
 import { planPathMapping } from "../access/path-mapping.ts";
+import { hasExpired } from "../access/account-standing.ts";
 import type { StorageAdapter } from "../storage/storage.ts";
+import { namesCertificate, type ClientCertificate } from "../tls/client-certificate.ts";
 import type { Presence } from "./presence.ts";
 import { SiteStorage } from "./site-storage.ts";
 import { siteOfChoice } from "./site-selection.ts";
@@ -15,6 +18,8 @@ export interface Visit {
   readonly peerAddress: string;
   /** Confirmed names; undefined when no rule has asked for them yet. */
   readonly hostNames: readonly string[] | undefined;
+  /** What the login rests on, alone or beside the password. */
+  readonly certificate: ClientCertificate | undefined;
   readonly presence: Presence;
 }
 
@@ -77,7 +82,12 @@ export function storageOf(site: SiteView, folder: string): StorageAdapter {
  * The principal under the view in force: the same one while the settings have not changed, a new
  * one with the rights of now when they have, or undefined when the login no longer holds.
  */
-export function renewPrincipal(principal: Principal, view: ServerView): Principal | undefined {
+export function renewPrincipal(
+  principal: Principal,
+  view: ServerView,
+  nowMs: number,
+): Principal | undefined {
+  if (hasExpired(principal.account, nowMs)) return undefined;
   if (principal.view === view) return principal;
   const { account, siteName, visit } = principal;
   const current = isFromHook(principal)
@@ -87,14 +97,30 @@ export function renewPrincipal(principal: Principal, view: ServerView): Principa
   const holds =
     current !== undefined &&
     !current.disabled &&
+    !hasExpired(current, nowMs) &&
     current.passwordHash === account.passwordHash &&
     isAdmitted(current, siteName);
   if (!holds || site === undefined || !mayEnter(site, visit)) return undefined;
+  if (!isCertificateKept(principal, site, current, nowMs)) return undefined;
   const renewed = createPrincipal(view, site, current, visit);
   // Another home would change the meaning of every path that the client knows.
   return renewed.kind === "principal" && renewed.principal.home.root === principal.home.root
     ? renewed.principal
     : undefined;
+}
+
+/** Whether the certificate that a login rests on would still do under the site's settings of now. */
+function isCertificateKept(
+  { view, siteName, visit: { certificate } }: Principal,
+  site: SiteView,
+  { certificates }: Account,
+  nowMs: number,
+): boolean {
+  const before = findSite(view, siteName)?.tlsPolicy.clientCertificates;
+  const { clientCertificates } = site.tlsPolicy;
+  if (!isDeepStrictEqual(before, clientCertificates))
+    return clientCertificates.mode === "off" && certificate === undefined;
+  return certificate === undefined || namesCertificate(certificates, certificate, nowMs);
 }
 
 /** Whether a visit that was admitted still would be; new rules with host names need a new login. */

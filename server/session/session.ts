@@ -13,12 +13,12 @@ import { ControlConnection, type ConnectionOwner } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { transferReply } from "./failures.ts";
 import { DRAINED, GOODBYE, IDLE, INJECTED, INTERNAL } from "./farewells.ts";
-import { secureControl } from "./handshakes.ts";
+import { clearControl, secureControl } from "./handshakes.ts";
 import { Foreground } from "./foreground.ts";
 import { Holdings } from "./holdings.ts";
 import { interpretLine } from "./instructions.ts";
 import type { SessionJournal } from "./journal.ts";
-import type { Calculation, Outcome, TransferPlan } from "./outcomes.ts";
+import type { Calculation, Outcome, Reprotection, TransferPlan } from "./outcomes.ts";
 import { Patience } from "./patience.ts";
 import { currentSite } from "./principal.ts";
 import { RunningCalculation, type CalculationResult } from "./running-calculation.ts";
@@ -237,7 +237,8 @@ export class Session implements ConnectionOwner {
       case "calculation":
         return this.#perform({ kind: "reply", ...(await this.#calculate(outcome)) });
       case "secure":
-        await this.#secure(outcome.reply, outcome.next);
+      case "clear":
+        await this.#reprotect(outcome);
         break;
       case "transfer":
         await this.#runTransfer(outcome.plan);
@@ -253,15 +254,16 @@ export class Session implements ConnectionOwner {
     return this.#foreground.run(running, () => running.run(tell));
   }
 
-  /** Whatever was sent in the clear behind AUTH never runs: it may come from somebody else. */
-  async #secure(accepted: Reply, next: StateChange): Promise<void> {
+  /** Whatever was sent behind AUTH in the clear never runs: it may come from somebody else. */
+  async #reprotect({ kind, reply: accepted, next }: Reprotection): Promise<void> {
     if (this.connection.hasUnread || this.#queue.holdsLines) {
       this.#journal.injectionRefused();
       this.close(INJECTED, "plaintextInjection");
       return;
     }
     this.#lastCode = accepted.code;
-    await this.#handshake(formatReply(accepted), next);
+    if (kind === "secure") await this.#handshake(formatReply(accepted), next);
+    else await clearControl(this.connection, this.#holdings, formatReply(accepted), next);
   }
 
   #handshake(text: string, next: StateChange): Promise<void> {

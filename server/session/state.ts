@@ -9,6 +9,8 @@ import {
   type TransferMode,
   type TransferType,
 } from "../protocol/parameters.ts";
+import type { ClientCertificate } from "../tls/client-certificate.ts";
+import type { SessionChannels } from "../tls/contexts.ts";
 import type { Principal } from "./principal.ts";
 import { NO_CHOICE, type SiteChoice } from "./site-selection.ts";
 
@@ -49,6 +51,10 @@ export type Handshake =
       readonly siteName: string;
       /** What the client named, claimed by a site or not. */
       readonly serverName: string | undefined;
+      /** Of the data connections that follow. */
+      readonly channels: SessionChannels;
+      /** What the client has shown, where it was asked for one. */
+      readonly certificate: ClientCertificate | undefined;
     };
 
 export interface SessionState {

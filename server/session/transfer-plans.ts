@@ -18,8 +18,7 @@ export function planTransfer(
   const { limits } = currentSite(view, state);
   return {
     channel: holdings.takeData(),
-    tls: state.protection.level === "private" ? tlsOfHandshake(view, state) : undefined,
-    requireSessionReuse: view.settings.tls.sessionReuse === "require",
+    tls: state.protection.level === "private" ? tlsOfHandshake(state) : undefined,
     limits: planTransferLimits(limits, state.login, plan),
     deflateLevel,
     localAddress,

@@ -15,7 +15,7 @@ import {
   TransferError,
 } from "../data/transfer.ts";
 import { StorageError } from "../storage/storage.ts";
-import type { TlsContexts } from "../tls/contexts.ts";
+import type { SessionChannels } from "../tls/contexts.ts";
 import { secureServerSocket, TlsHandshakeError } from "../tls/secure-socket.ts";
 import { BOUNDS } from "./limits.ts";
 import type { TransferPlan, TransferResult, TransferStatus } from "./outcomes.ts";
@@ -25,9 +25,7 @@ import type { DataChannel } from "./state.ts";
 export interface TransferOptions {
   readonly channel: DataChannel;
   /** Undefined: the data connection is clear. */
-  readonly tls: TlsContexts | undefined;
-  /** With TLS: whether the data connection has to resume the control connection's session. */
-  readonly requireSessionReuse: boolean;
+  readonly tls: SessionChannels | undefined;
   /** Local end of the control connection; active data connections leave from beside it. */
   readonly localAddress: string;
   readonly localPort: number;
@@ -114,7 +112,7 @@ export class RunningTransfer implements TransferStatus {
     }
     return options.tls === undefined
       ? socket
-      : await this.#secure(socket, { ...options, tls: options.tls }, early ? announce : undefined);
+      : await this.#secure(socket, options.tls, early ? announce : undefined);
   }
 
   /**
@@ -124,7 +122,7 @@ export class RunningTransfer implements TransferStatus {
    */
   async #secure(
     socket: Socket,
-    { tls, requireSessionReuse }: { tls: TlsContexts; requireSessionReuse: boolean },
+    tls: SessionChannels,
     announce: (() => void) | undefined,
   ): Promise<Socket> {
     const uploads = this.plan.direction === "receive";
@@ -136,7 +134,10 @@ export class RunningTransfer implements TransferStatus {
     const channel = uploads ? tls.upload : tls.download;
     const timeout = AbortSignal.timeout(BOUNDS.tlsHandshakeSeconds * 1000);
     const signal = AbortSignal.any([this.#abort.signal, timeout]);
-    const securing = secureServerSocket(below, channel, { signal, requireSessionReuse });
+    const securing = secureServerSocket(below, channel, {
+      signal,
+      requireSessionReuse: tls.requiresReuse,
+    });
     try {
       if (announce !== undefined) {
         if (!(await settlesSoon(securing)) && raw.bytesRead > 0) {

@@ -2,7 +2,7 @@
  * Everything that the settings decide, compiled once per load and swapped as a whole. A command
  * reads the view in force once and so never sees a mixture of two.
  */
-import type { Account, ServerSettings, Site } from "#contract";
+import type { Account, ServerSettings, Site, TlsPolicy } from "#contract";
 import type { Authorization } from "../access/authorization.ts";
 import type { BandwidthTree } from "../access/bandwidth.ts";
 import type { HostNameResolver } from "../access/client-names.ts";
@@ -18,6 +18,11 @@ import type { TlsContexts } from "../tls/contexts.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { SiteMessages } from "./messages.ts";
 
+/** What a site asks of TLS, and whether there is a certificate for it. */
+export interface SiteTlsPolicy extends TlsPolicy {
+  readonly certificateFile: string | undefined;
+}
+
 /** A site with its storage and its rules, compiled. */
 export interface SiteView {
   readonly name: string;
@@ -31,6 +36,8 @@ export interface SiteView {
   readonly restrictions: IpRestrictionPlan;
   /** Its own certificate or the server's, with ticket keys of its own; undefined without any. */
   readonly tls: TlsContexts | undefined;
+  /** The server's policy with what the site has of its own. */
+  readonly tlsPolicy: SiteTlsPolicy;
   readonly messages: SiteMessages;
 }
 

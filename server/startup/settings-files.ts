@@ -1,7 +1,12 @@
 /** From the files that a deployment delivers to settings with absolute paths. */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { ContractError, joinDeployment, type ServerSettings } from "#contract";
+import {
+  type ClientCertificates,
+  ContractError,
+  joinDeployment,
+  type ServerSettings,
+} from "#contract";
 import type { StartupArguments } from "./arguments.ts";
 
 /**
@@ -26,9 +31,16 @@ export async function readSettings(args: StartupArguments): Promise<ServerSettin
       "set tls.certificateFile or that of a site, or leave the port out",
     );
   }
-  if (certificateFile === undefined && settings.tls.controlPolicy === "require") {
+  const requiring = [
+    { at: "tls", policy: settings.tls.controlPolicy },
+    ...settings.sites.map(({ name, tls }) => ({
+      at: `sites (${name}).tls`,
+      policy: tls.controlPolicy,
+    })),
+  ].find(({ policy }) => policy === "require");
+  if (certificateFile === undefined && requiring !== undefined) {
     throw finding(
-      "tls.controlPolicy",
+      `${requiring.at}.controlPolicy`,
       "require",
       "needs a certificate",
       "set tls.certificateFile or that of a site, or the policy to allow",
@@ -40,8 +52,13 @@ export async function readSettings(args: StartupArguments): Promise<ServerSettin
     tls: {
       ...settings.tls,
       ...resolveFiles(folder, { certificateFile, keyFile }),
+      ...resolveAuthorities(folder, settings.tls),
     },
-    sites: settings.sites.map((site) => ({ ...site, ...resolveFiles(folder, site) })),
+    sites: settings.sites.map((site) => ({
+      ...site,
+      ...resolveFiles(folder, site),
+      tls: { ...site.tls, ...resolveAuthorities(folder, site.tls) },
+    })),
     authenticationHook:
       settings.authenticationHook.bearerTokenFile === ""
         ? settings.authenticationHook
@@ -70,14 +87,31 @@ function resolveFiles(folder: string, { certificateFile, keyFile }: CertificateF
   };
 }
 
+function resolveAuthorities(
+  folder: string,
+  { clientCertificates }: { readonly clientCertificates?: ClientCertificates | undefined },
+) {
+  if (clientCertificates === undefined) return {};
+  const { authoritiesFile } = clientCertificates;
+  return {
+    clientCertificates: {
+      ...clientCertificates,
+      ...(authoritiesFile === undefined
+        ? {}
+        : { authoritiesFile: resolve(folder, authoritiesFile) }),
+    },
+  };
+}
+
 /** The files whose change means that the settings are to be read again. */
 export function watchedFiles(args: StartupArguments, settings: ServerSettings): readonly string[] {
-  const certificates = [settings.tls, ...settings.sites].flatMap(({ certificateFile, keyFile }) => [
-    certificateFile,
-    keyFile,
-  ]);
+  const { tls, sites } = settings;
+  const certificates = [tls, ...sites].flatMap((each) => [each.certificateFile, each.keyFile]);
+  const authorities = [tls, ...sites.map((site) => site.tls)].map(
+    ({ clientCertificates }) => clientCertificates?.authoritiesFile,
+  );
   const { bearerTokenFile } = settings.authenticationHook;
-  return [args.settingsFile, args.deploymentFile, ...certificates, bearerTokenFile]
+  return [args.settingsFile, args.deploymentFile, ...certificates, ...authorities, bearerTokenFile]
     .filter((file): file is string => file !== undefined && file !== "")
     .map((file) => resolve(file));
 }

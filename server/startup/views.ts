@@ -1,7 +1,7 @@
 /** From settings to a view: opens what changed, keeps what did not. */
 import { isDeepStrictEqual } from "node:util";
 import { resolve } from "node:path";
-import { ContractError, type ServerSettings, type Site } from "#contract";
+import { ContractError, planSiteTls, type ServerSettings, type TlsPolicy } from "#contract";
 import { planAuthorization } from "../access/authorization.ts";
 import { openBandwidth, type Clock } from "../access/bandwidth.ts";
 import type { HostNameResolver } from "../access/client-names.ts";
@@ -14,19 +14,23 @@ import type { PassivePorts } from "../data/passive-ports.ts";
 import type { W3cLog } from "../logging/w3c-log.ts";
 import { planSessionLimits } from "../session/limits.ts";
 import { planSiteMessages } from "../session/messages.ts";
-import type { ServerView, SiteView } from "../session/view.ts";
+import type { ServerView, SiteTlsPolicy, SiteView } from "../session/view.ts";
 import type { StorageAdapter } from "../storage/storage.ts";
 import type { TlsContexts } from "../tls/contexts.ts";
 
 /** The certificate of a site, its own or the server's, and what is negotiated with it. */
 export interface SiteCertificate extends Pick<
-  ServerSettings["tls"],
-  "minVersion" | "sessionReuse"
+  TlsPolicy,
+  "minVersion" | "ciphers" | "sessionReuse" | "clearCommandChannel" | "clientCertificates"
 > {
   readonly certificateFile: string;
   readonly keyFile: string | undefined;
   /** Where in the settings it stands. */
   readonly setting: string;
+  /** Where the policy stands. */
+  readonly policySetting: string;
+  /** Tells the ticket keys of the site from those of the others. */
+  readonly ticketLabel: string;
 }
 
 /** The adapters that the process has chosen. */
@@ -101,7 +105,7 @@ function openSharedLimits(
 
 async function openSite(
   settings: ServerSettings,
-  site: Site,
+  site: ServerSettings["sites"][number],
   storages: SharedStorages,
 ): Promise<Omit<SiteView, "tls">> {
   const folders = new Set([site.root, ...site.virtualDirectories.map(({ folder }) => folder)]);
@@ -118,6 +122,7 @@ async function openSite(
     authorization: planAuthorization(site.authorization),
     filter: planRequestFilter(site.requestFiltering),
     restrictions: planIpRestrictions(site.ipRestrictions),
+    tlsPolicy: planPolicy(settings, site),
     messages: planSiteMessages(site.name, site.messages),
   };
 }
@@ -134,16 +139,32 @@ function shareStorages(adapters: Adapters): SharedStorages {
 }
 
 function planCertificate(
-  { tls }: ServerSettings,
+  settings: ServerSettings,
   site: ServerSettings["sites"][number],
 ): SiteCertificate | undefined {
-  const { minVersion, sessionReuse } = tls;
+  const policy = planPolicy(settings, site);
+  const { certificateFile } = policy;
+  if (certificateFile === undefined) return undefined;
   const own = site.certificateFile !== undefined;
-  const { certificateFile, keyFile } = own ? site : tls;
-  const setting = own ? `sites (${site.name})` : "tls";
-  return certificateFile === undefined
-    ? undefined
-    : { certificateFile, keyFile, setting, minVersion, sessionReuse };
+  const at = `sites (${site.name})`;
+  const { minVersion, ciphers, sessionReuse, clearCommandChannel, clientCertificates } = policy;
+  return {
+    certificateFile,
+    keyFile: (own ? site : settings.tls).keyFile,
+    setting: own ? at : "tls",
+    policySetting: Object.keys(site.tls).length === 0 ? "tls" : `${at}.tls`,
+    ticketLabel: site.name,
+    minVersion,
+    ciphers,
+    sessionReuse,
+    clearCommandChannel,
+    clientCertificates,
+  };
+}
+
+function planPolicy({ tls }: ServerSettings, site: ServerSettings["sites"][number]): SiteTlsPolicy {
+  const certificateFile = site.certificateFile ?? tls.certificateFile;
+  return { ...planSiteTls(tls, site.tls), certificateFile };
 }
 
 async function openTls(

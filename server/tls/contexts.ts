@@ -1,35 +1,42 @@
 /** The TLS contexts of a site: one certificate, three channels, sessions shared among them. */
-import { randomBytes, X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { createHash, randomBytes } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
-import { ContractError } from "#contract";
+import { ContractError, type ClientCertificates } from "#contract";
+import {
+  readAuthorities,
+  readServerCertificate,
+  type CertificateFacts,
+  type CertificateSource,
+  type ServerCertificate,
+} from "./certificate-source.ts";
 import {
   declineTickets,
   provesTicketless,
   TICKET_KEYS_BYTES,
   type TicketGuard,
 } from "./ticket-guard.ts";
-
-/** Where chain and key come from: files that `reload` reads again, or PEM text. */
-export type CertificateSource =
-  | {
-      /** PEM chain, leaf first; with the key in it unless `keyFile` is given. */
-      readonly certificateFile: string;
-      readonly keyFile?: string | undefined;
-    }
-  | {
-      /** PEM chain and key in one text, in any order. */
-      readonly pem: string;
-    };
+import { createTicketSecret, deriveTicketKeys, type TicketSecret } from "./ticket-keys.ts";
 
 export type TlsContextOptions = CertificateSource & {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** `off`: data connections never resume the control connection's session. */
+  /** In OpenSSL's names; empty: those of Node. */
+  readonly ciphers?: string;
+  /**
+   * `off`: data connections never resume the control connection's session. `require`: each control
+   * connection has ticket keys of its own, so that nothing but its own sessions resumes.
+   */
   readonly sessionReuse?: "allow" | "require" | "off";
+  readonly clientCertificates?: ClientCertificates;
+  /** CCC is allowed. */
+  readonly clearCommandChannel?: boolean;
   /** Where the certificate's settings stand, for errors: `tls` unless given. */
   readonly setting?: string;
-  /** Session ticket keys, 48 bytes; given where several processes resume each other's sessions. */
-  readonly ticketKeys?: Buffer;
+  /** Likewise where minVersion, ciphers and client certificates stand: `tls` unless given. */
+  readonly policySetting?: string;
+  /** Shared by all sites and processes that resume each other's sessions; own by default. */
+  readonly ticketSecret?: TicketSecret;
+  /** Tells the keys of one site from another's under one secret. */
+  readonly ticketLabel?: string;
   /** For tests: leaves out the guards that come before this one. */
   readonly ticketGuard?: TicketGuard;
 };
@@ -39,28 +46,41 @@ export interface ChannelContext {
   readonly secureContext: SecureContext;
   /** True when the handshake has to go through `HeldOutput`. */
   readonly holdsOutput: boolean;
+  /** Clients are asked for a certificate. */
+  readonly requestsCertificate: boolean;
+  /** TLS can be left again (CCC); costs a stream below it. */
+  readonly clearable: boolean;
 }
 
-/** One use of TLS. It stays the same object over reloads; a handshake takes what is in force. */
+/** One use of TLS. */
 export interface TlsChannel {
   current(): Promise<ChannelContext>;
 }
 
-/** What is known of the certificate in force. */
-export interface CertificateFacts {
-  readonly subject: string;
-  /** Milliseconds since the epoch, UTC. */
-  readonly expiresMs: number;
-  /** SHA-256 of the leaf, upper-case hexadecimal with colons. */
-  readonly fingerprint256: string;
-}
-
-export interface TlsContexts {
+/** The channels that resume each other's sessions. */
+export interface TlsChannels {
   readonly control: TlsChannel;
   /** Data connections on which the server sends: RETR and listings. */
   readonly download: TlsChannel;
   /** Data connections on which the server receives: STOR, APPE, STOU. Sends no session tickets. */
   readonly upload: TlsChannel;
+}
+
+/** The channels of one FTP session. */
+export interface SessionChannels extends TlsChannels {
+  /** Data connections that resume no session of this control connection are refused. */
+  readonly requiresReuse: boolean;
+  /** The control connection can leave TLS again (CCC). */
+  readonly clearable: boolean;
+}
+
+/** Its own channels stay the same over reloads; a handshake takes what is in force. */
+export interface TlsContexts extends TlsChannels {
+  /**
+   * Channels for a control connection that begins now, and for its data connections: they stay as
+   * they are, so that sessions still resume after a reload or a rotation of ticket keys.
+   */
+  openSession(): SessionChannels;
   certificate(): CertificateFacts;
   /** How uploads are kept free of tickets; proven when first asked or needed. */
   ticketGuard(): Promise<TicketGuard>;
@@ -80,12 +100,17 @@ export interface TlsContexts {
 const SESSION_LIFETIME_SECONDS = 24 * 60 * 60;
 const SESSION_ID_CONTEXT = "gangway";
 
-/** Everything that one certificate gives; replaced as a whole by a reload. */
+/** What was read from files; replaced as a whole by a reload. */
+interface Material {
+  readonly certificate: ServerCertificate;
+  readonly authorities: readonly string[];
+}
+
+/** The channels under one certificate and one set of ticket keys. */
 interface Generation {
   readonly control: ChannelContext;
   readonly download: ChannelContext;
   readonly upload: () => Promise<{ readonly context: ChannelContext; readonly guard: TicketGuard }>;
-  readonly facts: CertificateFacts;
 }
 
 /**
@@ -95,39 +120,81 @@ interface Generation {
  *   or key and certificate do not belong together.
  */
 export async function openTlsContexts(options: TlsContextOptions): Promise<TlsContexts> {
-  const ticketKeys = options.ticketKeys ?? randomBytes(TICKET_KEYS_BYTES);
-  let inForce = await openGeneration(options, ticketKeys);
+  const secret = options.ticketSecret ?? createTicketSecret();
+  let material = await readMaterial(options);
+  let derivedFrom = secret.current();
+  const open = (from: Material): Generation =>
+    openGeneration(options, from, deriveTicketKeys(derivedFrom, labelOf(options, from)));
+  let inForce = open(material);
+  const clearable = options.clearCommandChannel ?? false;
+  let guard: Promise<TicketGuard> | undefined;
+  const current = (): Generation => {
+    if (secret.current() !== derivedFrom) {
+      derivedFrom = secret.current();
+      inForce = open(material);
+    }
+    return inForce;
+  };
+  const findGuard = (): Promise<TicketGuard> =>
+    (guard ??= current()
+      .upload()
+      .then((upload) => upload.guard));
   return {
-    control: { current: () => Promise.resolve(inForce.control) },
-    download: { current: () => Promise.resolve(inForce.download) },
-    upload: { current: async () => (await inForce.upload()).context },
-    certificate: () => inForce.facts,
-    ticketGuard: async () => (await inForce.upload()).guard,
+    ...channelsOf(current),
+    openSession: () => {
+      if (options.sessionReuse !== "require") {
+        const generation = current();
+        return { ...channelsOf(() => generation), requiresReuse: false, clearable };
+      }
+      const own = openGeneration(options, material, randomBytes(TICKET_KEYS_BYTES), findGuard);
+      return { ...channelsOf(() => own), requiresReuse: true, clearable };
+    },
+    certificate: () => material.certificate.facts,
+    ticketGuard: findGuard,
     reload: async () => {
-      inForce = await openGeneration(options, ticketKeys);
+      const read = await readMaterial(options);
+      inForce = open(read);
+      material = read;
     },
   };
 }
 
-async function openGeneration(options: TlsContextOptions, ticketKeys: Buffer): Promise<Generation> {
-  const { chain, key, finding } = await readSource(options);
-  const facts = readFacts(chain, finding);
-  const open = (keys: Buffer): SecureContext => {
-    const settings: SecureContextOptions = {
-      cert: chain,
-      key,
-      minVersion: options.minVersion,
-      honorCipherOrder: true,
-      ticketKeys: keys,
-      sessionIdContext: SESSION_ID_CONTEXT,
-      sessionTimeout: SESSION_LIFETIME_SECONDS,
-    };
-    try {
-      return createSecureContext(settings);
-    } catch (error) {
-      throw finding(describeOpenSslError(error), error);
-    }
+/**
+ * A session carries the client's certificate and what was found about it, so sessions resume under
+ * the same authorities only.
+ */
+function labelOf({ ticketLabel = "" }: TlsContextOptions, { authorities }: Material): string {
+  const digest = createHash("sha256").update(authorities.join("\n")).digest("hex");
+  return `${ticketLabel} ${digest}`;
+}
+
+function channelsOf(generation: () => Generation): TlsChannels {
+  return {
+    control: { current: () => Promise.resolve(generation().control) },
+    download: { current: () => Promise.resolve(generation().download) },
+    upload: { current: async () => (await generation().upload()).context },
   };
+}
+
+async function readMaterial(options: TlsContextOptions): Promise<Material> {
+  const { clientCertificates, setting = "tls", policySetting = "tls" } = options;
+  return {
+    certificate: await readServerCertificate(options, setting),
+    authorities:
+      clientCertificates === undefined || clientCertificates.mode === "off"
+        ? []
+        : await readAuthorities(clientCertificates, `${policySetting}.clientCertificates`),
+  };
+}
+
+/** @param knownGuard what was proven before, with other keys. */
+function openGeneration(
+  options: TlsContextOptions,
+  material: Material,
+  ticketKeys: Buffer,
+  knownGuard?: () => Promise<TicketGuard>,
+): Generation {
+  const open = (keys: Buffer): SecureContext => openContext(options, material, keys);
   const control = open(ticketKeys);
   const reuses = options.sessionReuse !== "off";
   // Keys that the control connection does not have: its sessions are unknown there.
@@ -136,83 +203,69 @@ async function openGeneration(options: TlsContextOptions, ticketKeys: Buffer): P
   let upload: ReturnType<Generation["upload"]> | undefined;
   const openUpload: Generation["upload"] = async () => {
     const context = open(dataKeys);
-    if (
-      options.ticketGuard !== "heldOutput" &&
+    const proves = async (): Promise<boolean> =>
+      knownGuard === undefined
+        ? await provesTicketless(download, context)
+        : (await knownGuard()) === "keyCallback";
+    return options.ticketGuard !== "heldOutput" &&
       declineTickets(context, dataKeys) &&
-      (await provesTicketless(download, context))
-    ) {
-      return { context: { secureContext: context, holdsOutput: false }, guard: "keyCallback" };
-    }
-    return { context: { secureContext: download, holdsOutput: true }, guard: "heldOutput" };
+      (await proves())
+      ? { context: plain(context), guard: "keyCallback" }
+      : { context: { ...plain(download), holdsOutput: true }, guard: "heldOutput" };
   };
+  const { mode = "off" } = options.clientCertificates ?? {};
   return {
-    control: { secureContext: control, holdsOutput: false },
-    download: { secureContext: download, holdsOutput: false },
+    control: {
+      ...plain(control),
+      requestsCertificate: mode !== "off",
+      clearable: options.clearCommandChannel ?? false,
+    },
+    download: plain(download),
     upload: () => (upload ??= openUpload()),
-    facts,
   };
 }
 
-type FindingOf = (problem: string, cause: unknown) => ContractError;
-
-async function readSource(
-  source: CertificateSource & Pick<TlsContextOptions, "setting">,
-): Promise<{ readonly chain: string; readonly key: string; readonly finding: FindingOf }> {
-  if ("pem" in source) {
-    return { chain: source.pem, key: source.pem, finding: findingOf("certificate", "(PEM text)") };
-  }
-  const { certificateFile, keyFile, setting = "tls" } = source;
-  const chain = await readPem(`${setting}.certificateFile`, certificateFile);
-  return {
-    chain,
-    key: keyFile === undefined ? chain : await readPem(`${setting}.keyFile`, keyFile),
-    finding: findingOf(`${setting}.certificateFile`, certificateFile),
-  };
+function plain(secureContext: SecureContext): ChannelContext {
+  return { secureContext, holdsOutput: false, requestsCertificate: false, clearable: false };
 }
 
-async function readPem(setting: string, file: string): Promise<string> {
+function openContext(
+  { minVersion, ciphers = "", policySetting = "tls" }: TlsContextOptions,
+  { certificate, authorities }: Material,
+  ticketKeys: Buffer,
+): SecureContext {
+  const settings: SecureContextOptions = {
+    cert: certificate.chain,
+    key: certificate.key,
+    // None: Node would parse and keep all public authorities, which no server asks for.
+    ca: [...authorities],
+    minVersion,
+    honorCipherOrder: true,
+    ticketKeys,
+    sessionIdContext: SESSION_ID_CONTEXT,
+    sessionTimeout: SESSION_LIFETIME_SECONDS,
+  };
   try {
-    return await readFile(file, "utf8");
+    if (ciphers === "") return createSecureContext(settings);
   } catch (error) {
-    throw findingOf(setting, file)(
-      error instanceof Error && "code" in error && error.code === "ENOENT"
-        ? "does not exist"
-        : "cannot be read",
-      error,
-    );
+    throw certificate.refused(error);
   }
-}
-
-function readFacts(chain: string, finding: FindingOf): CertificateFacts {
-  const leaf = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(chain)?.[0];
-  if (leaf === undefined) throw finding("holds no PEM certificate", undefined);
   try {
-    const certificate = new X509Certificate(leaf);
-    return {
-      subject: certificate.subject.replaceAll("\n", ", "),
-      expiresMs: certificate.validToDate.getTime(),
-      fingerprint256: certificate.fingerprint256,
-    };
+    return createSecureContext({ ...settings, ciphers });
   } catch (error) {
-    throw finding("holds a certificate that cannot be parsed", error);
+    if (error instanceof Error && "code" in error && isCipherError(String(error.code))) {
+      const finding = {
+        setting: `${policySetting}.ciphers`,
+        value: ciphers,
+        problem: "names no cipher that OpenSSL knows",
+        fix: "correct the names; list what there is with: openssl ciphers -v",
+      };
+      throw new ContractError([finding]);
+    }
+    throw certificate.refused(error);
   }
 }
 
-function describeOpenSslError(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  if (code === "ERR_OSSL_X509_KEY_VALUES_MISMATCH") return "does not belong to its key";
-  if (code === "ERR_OSSL_PEM_NO_START_LINE" || code === "ERR_OSSL_UNSUPPORTED") {
-    return "comes without a private key";
-  }
-  return `is refused by OpenSSL (${code === "" ? "unknown reason" : code})`;
-}
-
-function findingOf(setting: string, value: string): FindingOf {
-  const fix =
-    "give a PEM file with the chain, leaf first, and its unencrypted key, or the key in a keyFile of its own";
-  return (problem, cause) => {
-    const error = new ContractError([{ setting, value, problem, fix }]);
-    error.cause = cause;
-    return error;
-  };
+function isCipherError(code: string): boolean {
+  return code.includes("CIPHER");
 }

@@ -3,7 +3,9 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { TlsChannel } from "./contexts.ts";
 import { TlsHandshakeError } from "./handshake-error.ts";
+import { readClientCertificate, type ClientCertificate } from "./client-certificate.ts";
 import { HeldOutput } from "./held-output.ts";
+import { leaveTls, RecordGate } from "./record-gate.ts";
 
 export { TlsHandshakeError } from "./handshake-error.ts";
 
@@ -12,6 +14,33 @@ export interface SecureSocketOptions {
   readonly signal: AbortSignal;
   /** Refuses a client that does not resume a TLS session of this server (RFC 4217, 10.2). */
   readonly requireSessionReuse?: boolean;
+  /** Carries TLS instead of the socket itself, which it reads and writes. */
+  readonly below?: RecordGate | undefined;
+}
+
+/** A control connection under TLS. */
+export interface SecuredControl {
+  readonly socket: TLSSocket;
+  /** What the client has shown, where it was asked for one. */
+  readonly certificate: ClientCertificate | undefined;
+  /** Ends TLS and goes on in the clear (see `leaveTls`); undefined where the policy has no CCC. */
+  readonly leave: ((signal: AbortSignal) => Promise<Socket>) | undefined;
+}
+
+/** Likewise for a control connection, as its channel asks for it. @throws TlsHandshakeError */
+export async function secureControlSocket(
+  socket: Socket,
+  channel: TlsChannel,
+  signal: AbortSignal,
+): Promise<SecuredControl> {
+  const { requestsCertificate, clearable } = await channel.current();
+  const gate = clearable ? new RecordGate(socket) : undefined;
+  const secured = await secureServerSocket(socket, channel, { signal, below: gate });
+  return {
+    socket: secured,
+    certificate: requestsCertificate ? readClientCertificate(secured) : undefined,
+    leave: gate === undefined ? undefined : (until) => leaveTls(secured, gate, until),
+  };
 }
 
 /**
@@ -28,18 +57,23 @@ export interface SecureSocketOptions {
 export async function secureServerSocket(
   socket: Socket,
   channel: TlsChannel,
-  { signal, requireSessionReuse = false }: SecureSocketOptions,
+  { signal, requireSessionReuse = false, below: gate }: SecureSocketOptions,
 ): Promise<TLSSocket> {
   // Until TLS listens, an error of the socket must not go unheard, nor end the process.
   let early: Error | undefined;
   const onEarlyError = (error: Error): void => void (early = error);
   socket.on("error", onEarlyError);
   try {
-    const { secureContext, holdsOutput } = await channel.current();
+    const { secureContext, holdsOutput, requestsCertificate } = await channel.current();
     if (signal.aborted) throw new TlsHandshakeError("aborted", { cause: signal.reason });
     if (socket.destroyed) throw new TlsHandshakeError("connectionLost", { cause: early });
-    const below = holdsOutput ? new HeldOutput(socket) : socket;
-    const secured = new TLSSocket(below, { isServer: true, secureContext });
+    const below = gate ?? (holdsOutput ? new HeldOutput(socket) : socket);
+    const secured = new TLSSocket(below, {
+      isServer: true,
+      secureContext,
+      // What a certificate is good for is decided at the login, with a reply that says so.
+      ...(requestsCertificate ? { requestCert: true, rejectUnauthorized: false } : {}),
+    });
     // Before any other listener: the tickets are written in the same turn as this event.
     if (below instanceof HeldOutput) secured.once("secure", () => below.hold());
     await handshake(secured, signal);

@@ -24,7 +24,10 @@ export interface TestServerOptions {
   readonly permissions?: Readonly<Record<string, readonly Permission[]>>;
   /** Name → home; `/` by default. */
   readonly homes?: Readonly<Record<string, string>>;
-  readonly tlsPolicy?: Pick<NonNullable<ServerSettingsFile["tls"]>, "controlPolicy" | "dataPolicy">;
+  /** Name → its client certificates. */
+  readonly certificates?: Readonly<Record<string, readonly string[]>>;
+  /** Over the policy `allow`; the certificate stands beside. */
+  readonly tlsPolicy?: Omit<NonNullable<ServerSettingsFile["tls"]>, "certificateFile" | "keyFile">;
   readonly advertisedAddress?: string;
   /** How many passive ports. */
   readonly passivePorts?: number;
@@ -83,6 +86,7 @@ async function tryStart(options: TestServerOptions): Promise<TestServer | string
       name,
       passwordHash: await hashPassword(password, TEST_COST),
       home: options.homes?.[name] ?? "/",
+      certificates: [...(options.certificates?.[name] ?? [])],
       permissions: [...(options.permissions?.[name] ?? (["read", "write"] as const))],
     })),
   );

@@ -1,7 +1,7 @@
 /** A raw FTP client for wire dialogues: sends exactly the given bytes, reads whole replies. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from "node:tls";
 
 export interface WireReply {
   readonly code: number;
@@ -37,17 +37,21 @@ export class WireClient implements AsyncDisposable {
   }
 
   /** Connects with implicit TLS. */
-  static async openTls(host: string, port: number): Promise<WireClient> {
-    const socket = connectTls({ host, port, rejectUnauthorized: false });
+  static async openTls(
+    host: string,
+    port: number,
+    options: ConnectionOptions = {},
+  ): Promise<WireClient> {
+    const socket = connectTls({ host, port, rejectUnauthorized: false, ...options });
     await once(socket, "secureConnect");
     return new WireClient(socket, host);
   }
 
   /** Turns TLS on after a 234, on the same connection. */
-  async secure(): Promise<void> {
+  async secure(options: ConnectionOptions = {}): Promise<void> {
     this.socket.removeAllListeners("data");
     this.socket.removeAllListeners("close");
-    const secured = connectTls({ socket: this.socket, rejectUnauthorized: false });
+    const secured = connectTls({ socket: this.socket, rejectUnauthorized: false, ...options });
     await once(secured, "secureConnect");
     this.socket = secured;
     this.#listen();

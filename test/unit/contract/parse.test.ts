@@ -52,7 +52,7 @@ describe("unknown settings", () => {
 
   it("list what is known when nothing is near", () => {
     expect(findingsOf({ tls: { zzzzzzzz: 1 } })[0]?.fix).toBe(
-      "remove it, known here: controlPolicy, dataPolicy, minVersion, sessionReuse",
+      "remove it, known here: controlPolicy, dataPolicy, minVersion, ciphers, sessionReuse, clearCommandChannel, clientCertificates",
     );
   });
 });
