@@ -1,32 +1,52 @@
 /** Entry of the server's process: arguments, adapters, signals. The only user of `process`. */
-import { hostname } from "node:os";
-import { ContractError, formatRange } from "#contract";
+import { Socket } from "node:net";
+import { availableParallelism, hostname } from "node:os";
+import { ContractError, formatRange, type ServerSettings } from "#contract";
+import { openBandwidth } from "./access/bandwidth.ts";
+import { openConnectionCounts } from "./access/connection-limits.ts";
 import { DNS_RESOLVER } from "./access/dns-resolver.ts";
+import { openLogonAttempts } from "./access/logon-attempts.ts";
 import { SYSTEM_CLOCK } from "./access/system-clock.ts";
 import { chainAuthenticators } from "./auth/authenticator-chain.ts";
 import { createHookSource } from "./auth/hook-source.ts";
 import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
-import { planPortSlices } from "./data/port-slices.ts";
+import { mostWorkers, planPortSlices, type PortOwner } from "./data/port-slices.ts";
 import { SharedPassivePorts } from "./data/shared-passive-ports.ts";
 import { JsonLogger } from "./logging/json-logger.ts";
 import type { Logger } from "./logging/logger.ts";
-import { openW3cLog } from "./logging/w3c-log.ts";
+import { openW3cLog, type W3cLog } from "./logging/w3c-log.ts";
+import type { ToWorker } from "./processes/messages.ts";
 import { readInheritedSockets } from "./session/inherited-sockets.ts";
 import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
-import { describeProblem, Reloader } from "./startup/reload.ts";
+import { describeProblem } from "./startup/problems.ts";
+import { Reloader } from "./startup/reload.ts";
 import { readSettings } from "./startup/settings-files.ts";
 import type { Serving } from "./startup/serving.ts";
 import { SingleProcess } from "./startup/single-process.ts";
-import type { Adapters } from "./startup/views.ts";
-import { LocalDisk } from "./storage/local-disk.ts";
+import type { Adapters, SharedLimits } from "./startup/views.ts";
+import { LocalDisk, type LocalDiskOptions } from "./storage/local-disk.ts";
 import { openTlsContexts } from "./tls/contexts.ts";
+import type { TicketSecret } from "./tls/ticket-keys.ts";
 
 const EXIT = { finding: 1, usage: 2 } as const;
 
-function chooseAdapters({ generation }: StartupArguments, logger: Logger): Adapters {
+/** What adapters depend on besides the settings. */
+interface AdapterChoice {
+  readonly logger: Logger;
+  readonly owner: PortOwner;
+  readonly shared: SharedLimits;
+  /** Of several processes; one has its own. */
+  readonly ticketSecret?: TicketSecret;
+  /** Where another process writes it. */
+  readonly openW3cLog?: () => W3cLog;
+}
+
+function chooseAdapters(choice: AdapterChoice): Adapters {
+  const { logger, owner, shared, ticketSecret } = choice;
   const openHook = createHookSource();
+  const sharedByProcesses = owner.workers > 1 || owner.generation !== undefined;
   return {
-    openStorage: openDisk,
+    openStorage: (folder) => openDisk(folder, { sharedByProcesses }),
     storages: new Map(),
     openAuthenticator: async ({ accounts, authenticationHook }) => {
       const declared = new SettingsAuthenticator(accounts);
@@ -34,31 +54,32 @@ function chooseAdapters({ generation }: StartupArguments, logger: Logger): Adapt
       return hook === undefined ? declared : chainAuthenticators(accounts, declared, hook);
     },
     openPassivePorts: ({ passive, listen }) => {
-      const { own, borrowed } = planPortSlices(passive.ports, {
-        generation,
-        worker: 0,
-        workers: 1,
-      });
+      const { own, borrowed } = planPortSlices(passive.ports, owner);
       const { addresses } = listen;
       return new SharedPassivePorts({ ranges: own, borrowed, addresses, logger });
     },
-    openW3cLog: (settings) =>
-      openW3cLog({
-        settings,
-        folder: settings.folder,
-        computerName: hostname(),
-        onError: ({ message }) => logger.log("error", "w3cLogFailed", { problem: message }),
-      }),
+    openW3cLog: choice.openW3cLog ?? ((settings) => openW3cFiles(settings, logger)),
     hostNames: DNS_RESOLVER,
     clock: SYSTEM_CLOCK,
-    openTls: openTlsContexts,
+    shared,
+    openTls: (certificate) =>
+      openTlsContexts(ticketSecret === undefined ? certificate : { ...certificate, ticketSecret }),
   };
 }
 
+function openW3cFiles(settings: ServerSettings["log"], logger: Logger): W3cLog {
+  return openW3cLog({
+    settings,
+    folder: settings.folder,
+    computerName: hostname(),
+    onError: ({ message }) => logger.log("error", "w3cLogFailed", { problem: message }),
+  });
+}
+
 /** @throws ContractError when the folder cannot be used. */
-async function openDisk(folder: string): Promise<LocalDisk> {
+async function openDisk(folder: string, options: LocalDiskOptions): Promise<LocalDisk> {
   try {
-    return await LocalDisk.open(folder);
+    return await LocalDisk.open(folder, options);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown reason";
     const problem = `cannot be opened or made (${code})`;
@@ -72,11 +93,22 @@ async function openDisk(folder: string): Promise<LocalDisk> {
 /** A session may be this silent while a successor serves already; then it is dismissed. */
 const HANDOVER_IDLE_MILLISECONDS = 10_000;
 
+/** In the environment of a worker: which one it is. */
+const WORKER_VARIABLE = "GANGWAY_WORKER";
+
 async function run(): Promise<void> {
   const args = parseArguments(process.argv.slice(2));
   const logger: Logger = new JsonLogger(process.stdout, {}, "info");
+  const identity = process.env[WORKER_VARIABLE];
+  if (identity !== undefined && process.send !== undefined) {
+    handleBugs(logger);
+    await runWorker(args, logger, JSON.parse(identity) as Omit<PortOwner, "generation">);
+    return;
+  }
   const serving = await open(args, logger);
+  handleBugs(logger);
   const reloader = new Reloader({ args, serving, logger });
+  handleSignals(args, { serving, reloader, logger });
   const { listen, passive } = serving.settings;
   logger.log("info", "listening", {
     addresses: listen.addresses.join(","),
@@ -84,8 +116,8 @@ async function run(): Promise<void> {
     implicitTlsPort: listen.implicitTlsPort,
     healthProbePort: listen.healthProbePort,
     passivePorts: formatRange(passive.ports),
+    workers: serving.workers,
   });
-  handleSignals(args, { serving, reloader, logger });
 }
 
 /** Opens what serves, with the sockets that the service manager hands over. */
@@ -94,12 +126,69 @@ async function open(args: StartupArguments, logger: Logger): Promise<Serving> {
     logger.log("warn", "socketUnused", { address, port }),
   );
   // They are meant for this process, not for its children.
-  for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"])
+  for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]) {
     Reflect.deleteProperty(process.env, name);
+  }
   const settings = await readSettings(args);
-  const adapters = chooseAdapters(args, logger);
-  const { statusSocket } = args;
-  return SingleProcess.open({ adapters, settings, inherited, statusSocket, logger });
+  const { generation, statusSocket } = args;
+  const workers = countWorkers(args, settings, logger);
+  const common = { settings, inherited, statusSocket, logger };
+  if (workers > 1) {
+    // Loaded only here: one process needs none of it.
+    const { Coordinator } = await import("./processes/coordinator.ts");
+    const { fork } = await import("node:child_process");
+    return Coordinator.open({
+      ...common,
+      workers,
+      generation,
+      openW3cLog: (log) => openW3cFiles(log, logger),
+      spawn: (worker) =>
+        fork(process.argv[1] ?? "", process.argv.slice(2), {
+          env: { ...process.env, [WORKER_VARIABLE]: JSON.stringify({ worker, workers }) },
+        }),
+    });
+  }
+  const connections = openConnectionCounts();
+  const shared = { connections, openLogonAttempts, openBandwidth };
+  const adapters = chooseAdapters({ logger, owner: { generation, worker: 0, workers }, shared });
+  return SingleProcess.open({ ...common, adapters, connections });
+}
+
+function countWorkers(args: StartupArguments, settings: ServerSettings, logger: Logger): number {
+  const wanted = (args.workers ?? settings.workers) || availableParallelism();
+  const most = mostWorkers(settings.passive.ports, args.generation);
+  if (wanted <= most) return wanted;
+  logger.log("warn", "fewerWorkers", { wanted, workers: most, reason: "too few passive ports" });
+  return most;
+}
+
+/** Serves what the coordinator hands over; signals are its affair. */
+async function runWorker(
+  { generation }: StartupArguments,
+  logger: Logger,
+  identity: Omit<PortOwner, "generation">,
+): Promise<void> {
+  const { Worker } = await import("./processes/worker.ts");
+  const owner = { ...identity, generation };
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const) {
+    process.on(signal, () => undefined);
+  }
+  const worker = new Worker({
+    workers: owner.workers,
+    logger,
+    chooseAdapters: (resources) => chooseAdapters({ logger, owner, ...resources }),
+    channel: {
+      send: (message) => {
+        if (process.connected) process.send?.(message, undefined, {}, () => undefined);
+      },
+      exit: () => process.exit(),
+    },
+  });
+  process.on("message", (message, socket) =>
+    // The coordinator runs the same code: nothing else can be on this channel.
+    worker.receive(message as ToWorker, socket instanceof Socket ? socket : undefined),
+  );
+  process.on("disconnect", () => worker.orphaned());
 }
 
 interface Running {
@@ -138,7 +227,10 @@ function handleSignals(args: StartupArguments, { serving, reloader, logger }: Ru
     process.on(signal, (name) => void leave(name));
   }
   process.on("SIGHUP", () => void reloader.reload());
-  // A fault that escaped its session is logged; the other sessions go on.
+}
+
+/** A fault that escaped its session is logged; the other sessions go on. */
+function handleBugs(logger: Logger): void {
   const onBug = (error: unknown): void =>
     logger.log("error", "bug", { error: error instanceof Error ? error.stack : String(error) });
   process.on("uncaughtException", onBug);

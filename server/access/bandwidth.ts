@@ -3,7 +3,7 @@
  * what all of its limits allow and its fair share where others want it too (see `rate-node.ts`).
  */
 import type { Bandwidth } from "#contract";
-import { RateNode, type Clock } from "./rate-node.ts";
+import { RateNode, type Clock, type RateUse } from "./rate-node.ts";
 
 export type { Clock } from "./rate-node.ts";
 
@@ -38,6 +38,29 @@ export interface BandwidthTree {
   open(scopes: readonly BandwidthScope[], session: Bandwidth): SessionBandwidth;
   /** Changes the limits of the server, or of a scope by its keys from the outermost on. */
   setLimits(keys: readonly string[], limits: Bandwidth): void;
+  /** Changes what each session right below a scope may use at most. */
+  setSessionLimits(keys: readonly string[], limits: Bandwidth): void;
+  /** What limited scopes have used since the last call, where a share of them is all there is. */
+  takeUses(): readonly ScopeUse[];
+  /** Sets the part of a scope's limits that this tree may use up, also once it is opened again. */
+  setShare(keys: readonly string[], share: Share): void;
+}
+
+/** A part of a limit, from 0 to 1. */
+export interface Share {
+  readonly up: number;
+  readonly down: number;
+}
+
+/** How much of a limited scope was wanted, for whoever shares it out. */
+export interface ScopeUse {
+  readonly keys: readonly string[];
+  /** The whole limits. */
+  readonly limits: Bandwidth;
+  readonly up: RateUse;
+  readonly down: RateUse;
+  /** Sessions that moved something. */
+  readonly sessions: number;
 }
 
 const LARGEST_CHUNK_BYTES = 65_536;
@@ -50,27 +73,64 @@ interface Scope {
   readonly up: RateNode;
   readonly down: RateNode;
   readonly children: Map<string, Scope>;
+  /** Sessions right below. */
+  readonly leaves: Set<Scope>;
+  /** Sessions anywhere below that have moved something since the last look. */
+  readonly active: Set<Scope>;
   sessions: number;
+  limits: Bandwidth;
+  /** The part of the limits that this process has. */
+  share: Share;
 }
 
-/** Opens the tree of a process. */
-export function openBandwidth(server: Bandwidth, clock: Clock): BandwidthTree {
-  const root = openScope(clock, undefined, server);
+/**
+ * Opens the tree of a process.
+ *
+ * @param share the part of every shared limit that this process has to begin with; 1: it is alone.
+ */
+export function openBandwidth(server: Bandwidth, clock: Clock, share = 1): BandwidthTree {
+  const shared = share < 1;
+  const whole = { up: 1, down: 1 };
+  const first = { up: share, down: share };
+  /** By the keys of a scope; as many as there have ever been limited scopes. */
+  const shares = new Map<string, Share>();
+  const openScope = (parent: Scope | undefined, limits: Bandwidth, part: Share): Scope => {
+    const scope: Scope = {
+      up: new RateNode(clock, parent?.up, undefined),
+      down: new RateNode(clock, parent?.down, undefined),
+      children: new Map(),
+      leaves: new Set(),
+      active: new Set(),
+      sessions: 0,
+      limits,
+      share: part,
+    };
+    setScopeLimits(scope, limits);
+    return scope;
+  };
+  const root = openScope(undefined, server, first);
+  const find = (keys: readonly string[]): Scope | undefined =>
+    keys.reduce<Scope | undefined>((above, key) => above?.children.get(key), root);
+
+  const shareOf = (scopes: readonly BandwidthScope[]): Share =>
+    (shared ? shares.get(JSON.stringify(scopes.map(({ key }) => key))) : undefined) ?? first;
 
   const open = (scopes: readonly BandwidthScope[], session: Bandwidth): SessionBandwidth => {
     const line: Scope[] = [root];
     let parent = root;
-    for (const { key, limits } of scopes) {
+    for (const [index, { key, limits }] of scopes.entries()) {
       const existing = parent.children.get(key);
-      const scope = existing ?? openScope(clock, parent, limits);
+      const scope = existing ?? openScope(parent, limits, shareOf(scopes.slice(0, index + 1)));
       if (existing === undefined) parent.children.set(key, scope);
       else setScopeLimits(scope, limits);
       scope.sessions += 1;
       line.push(scope);
       parent = scope;
     }
-    const own = openScope(clock, parent, session);
+    const own = openScope(parent, session, whole);
+    parent.leaves.add(own);
     const onClose = (): void => {
+      line.at(-1)?.leaves.delete(own);
       own.up.close();
       own.down.close();
       for (const [index, { key }] of scopes.entries()) {
@@ -80,35 +140,58 @@ export function openBandwidth(server: Bandwidth, clock: Clock): BandwidthTree {
         if (scope.sessions === 0) line[index]?.children.delete(key);
       }
     };
-    return shareOf(own, onClose);
+    const onTake = (): void => {
+      if (shared) for (const scope of line) scope.active.add(own);
+    };
+    return sessionShareOf(own, onTake, onClose);
   };
 
   const setLimits = (keys: readonly string[], limits: Bandwidth): void => {
-    const scope = keys.reduce<Scope | undefined>((above, key) => above?.children.get(key), root);
+    const scope = find(keys);
     if (scope !== undefined) setScopeLimits(scope, limits);
   };
 
-  return { open, setLimits };
+  const setSessionLimits = (keys: readonly string[], limits: Bandwidth): void => {
+    for (const leaf of find(keys)?.leaves ?? []) setScopeLimits(leaf, limits);
+  };
+
+  const takeUses = (): readonly ScopeUse[] => (shared ? usesOf(root, []) : []);
+
+  const setShare = (keys: readonly string[], part: Share): void => {
+    shares.set(JSON.stringify(keys), part);
+    const scope = find(keys);
+    if (scope === undefined) return;
+    scope.share = part;
+    setScopeLimits(scope, scope.limits);
+  };
+
+  return { open, setLimits, setSessionLimits, takeUses, setShare };
 }
 
-function openScope(clock: Clock, parent: Scope | undefined, limits: Bandwidth): Scope {
-  return {
-    up: new RateNode(clock, parent?.up, limits.upBytesPerSecond),
-    down: new RateNode(clock, parent?.down, limits.downBytesPerSecond),
-    children: new Map(),
-    sessions: 0,
-  };
+/** Uses of a scope and of all below it; what is not limited is left out. */
+function usesOf(scope: Scope, keys: readonly string[]): readonly ScopeUse[] {
+  const { limits, active } = scope;
+  const [up, down, sessions] = [scope.up.takeUse(), scope.down.takeUse(), active.size];
+  active.clear();
+  const below = [...scope.children].flatMap(([key, child]) => usesOf(child, [...keys, key]));
+  const limited = limits.upBytesPerSecond !== undefined || limits.downBytesPerSecond !== undefined;
+  return limited ? [{ keys, limits, up, down, sessions }, ...below] : below;
 }
 
 function setScopeLimits(scope: Scope, limits: Bandwidth): void {
-  scope.up.setRate(limits.upBytesPerSecond);
-  scope.down.setRate(limits.downBytesPerSecond);
+  const { upBytesPerSecond: up, downBytesPerSecond: down } = limits;
+  scope.limits = limits;
+  scope.up.setRate(up === undefined ? undefined : up * scope.share.up);
+  scope.down.setRate(down === undefined ? undefined : down * scope.share.down);
 }
 
-function shareOf(own: Scope, onClose: () => void): SessionBandwidth {
+function sessionShareOf(own: Scope, onTake: () => void, onClose: () => void): SessionBandwidth {
   let closed = false;
   return {
-    take: (direction, bytes, signal) => takeFrom(own[direction], bytes, signal),
+    take: (direction, bytes, signal) => {
+      onTake();
+      return takeFrom(own[direction], bytes, signal);
+    },
     isLimited: (direction) => own[direction].lowestBytesPerSecond() < Infinity,
     chunkBytes: (direction) => {
       const share = Math.floor(own[direction].lowestBytesPerSecond() / CHUNKS_PER_SECOND);

@@ -38,7 +38,16 @@ export interface ConnectionCounts {
   count(scope: CountedScope): number;
 }
 
-/** Opens the counts of a process, all zero. */
+/** Counts that another process may keep, so that the answer may take a moment. */
+export interface SharedConnectionCounts {
+  admit(
+    scope: CountedScope,
+    limits: ConnectionLimits,
+    address: string,
+  ): Admission | Promise<Admission>;
+}
+
+/** Opens the counts of a server, all zero. */
 export function openConnectionCounts(): ConnectionCounts {
   const counts = new Map<string, number>();
   const countOf = (key: string): number => counts.get(key) ?? 0;

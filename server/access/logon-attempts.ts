@@ -22,6 +22,8 @@ export interface LogonAttemptsTable {
   standing(address: string): LogonStanding;
   /** Counts a failed logon. `denied` is returned for the failure that begins a denial, too. */
   recordFailure(address: string): LogonStanding;
+  /** Takes over a denial that another process of the server has begun. */
+  deny(address: string, remainingMs: number): void;
   /** Clients in the table, for metrics and status. */
   size(): { readonly counting: number; readonly denied: number };
 }
@@ -99,6 +101,16 @@ export function openLogonAttempts(
       if (times.length >= settings.failures) denied.set(key, now + denyMs);
       else counting.set(key, times);
       return standingOf(key, now);
+    },
+    deny: (address, remainingMs) => {
+      if (isExempt(address)) return;
+      const now = nowMs();
+      expire(now);
+      const key = clientKey(address);
+      counting.delete(key);
+      if (denied.has(key)) return;
+      makeRoom();
+      denied.set(key, now + remainingMs);
     },
     size: () => {
       expire(nowMs());

@@ -22,6 +22,12 @@ export interface Clock {
 /** How much a bucket may save up: enough to bridge the lateness of timers, no more. */
 export const BURST_MS = 100;
 
+/** What a node has granted, and whether its own rate held anything back. */
+export interface RateUse {
+  readonly bytes: number;
+  readonly held: boolean;
+}
+
 interface PendingRequest {
   readonly bytes: number;
   readonly onGranted: () => void;
@@ -46,6 +52,8 @@ export class RateNode {
   /** What the child served last had received before: where a child that joins begins. */
   #served = 0;
   #serving = false;
+  #granted = 0;
+  #held = false;
 
   constructor(clock: Clock, parent: RateNode | undefined, bytesPerSecond: number | undefined) {
     this.#clock = clock;
@@ -57,12 +65,26 @@ export class RateNode {
   /** Changes the rate of a living node; whoever waits is served at the new one. */
   setRate(bytesPerSecond: number | undefined): void {
     const bytesPerMs = bytesPerSecond === undefined ? undefined : bytesPerSecond / 1000;
-    if (bytesPerMs === this.#bytesPerMs) return;
-    // Debt is forgiven: it was measured against the old rate.
+    const before = this.#bytesPerMs;
+    if (bytesPerMs === before) return;
+    if (before === undefined || bytesPerMs === undefined) {
+      this.#tokens = (bytesPerMs ?? 0) * BURST_MS;
+      this.#refilledMs = this.#clock.nowMs();
+    } else {
+      // Savings and debts stay the same in time: a change of the rate is neither a gift nor a stall.
+      this.#refill(before);
+      this.#tokens *= bytesPerMs / before;
+    }
     this.#bytesPerMs = bytesPerMs;
-    this.#tokens = (bytesPerMs ?? 0) * BURST_MS;
-    this.#refilledMs = this.#clock.nowMs();
     this.#update();
+  }
+
+  /** What has happened since the last call. */
+  takeUse(): RateUse {
+    const use = { bytes: this.#granted, held: this.#held };
+    this.#granted = 0;
+    this.#held = false;
+    return use;
   }
 
   /** The smallest rate from here to the root in bytes per second; Infinity without limits. */
@@ -101,6 +123,7 @@ export class RateNode {
     const demand = this.#pending.length > 0 || this.#ready.size > 0;
     const delayMs = demand ? this.#delayMs() : 0;
     if (delayMs > 0) {
+      this.#held = true;
       this.#cancelTimer = this.#clock.schedule(delayMs, () => {
         this.#cancelTimer = undefined;
         this.#update();
@@ -154,6 +177,7 @@ export class RateNode {
       if (node.#bytesPerMs !== undefined) {
         node.#refill(node.#bytesPerMs);
         node.#tokens -= first.bytes;
+        node.#granted += first.bytes;
       }
       if (node.#parent !== undefined) node.#parent.#served = node.#received;
       node.#received += first.bytes;

@@ -193,7 +193,7 @@ async function enter(
   account: Account,
   client: Pick<Visit, "hostNames" | "certificate">,
 ): Promise<Outcome> {
-  const admission = openPresence(view, site, account, peerAddress);
+  const admission = await openPresence(view, site, account, peerAddress);
   if (admission.kind === "refused") {
     const last = site.messages.tooManyClients();
     return { kind: "close", reply: last, reason: admission.reason, cause: "connectionLimit" };

@@ -148,6 +148,7 @@ export function planServerSettings(settings: Settings, paths: MachinePaths): Ser
     keepalive: planKeepalive(timeouts, settings.keepaliveSeconds || undefined),
     tls: { ...settings.tls, certificateFile: fileOf(SERVER_CERTIFICATE) },
     dataFolder: paths.dataFolder,
+    workers: settings.workers,
     limits: settings.limits,
     logonAttempts: settings.logonAttempts,
     log: settings.log,

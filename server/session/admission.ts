@@ -2,9 +2,15 @@
  * Whether a client may connect at all: address rules, failed logons, limits of the server. What
  * depends on the site and the account is decided at the login.
  */
+import type { ConnectionCounts } from "../access/connection-limits.ts";
 import { formatIpDecision } from "../access/ip-restrictions.ts";
 import { formatLogonDenial } from "../access/logon-attempts.ts";
-import type { ServerView } from "./view.ts";
+import type { ServerView, SiteView } from "./view.ts";
+
+/** What an admission looks at. */
+export interface AdmittingView extends Pick<ServerView, "settings" | "logonAttempts"> {
+  readonly sites: readonly Pick<SiteView, "name" | "restrictions">[];
+}
 
 export type ConnectionAdmission =
   | {
@@ -22,7 +28,11 @@ export interface ConnectionRefusal {
   readonly reason: string;
 }
 
-export function admitConnection(view: ServerView, address: string): ConnectionAdmission {
+export function admitConnection(
+  view: AdmittingView,
+  connections: ConnectionCounts,
+  address: string,
+): ConnectionAdmission {
   const denied = describeAddressDenial(view, address);
   if (denied !== undefined) return { kind: "refused", event: "addressDenied", reason: denied };
   const standing = view.logonAttempts.standing(address);
@@ -30,7 +40,7 @@ export function admitConnection(view: ServerView, address: string): ConnectionAd
   if (denial !== undefined && standing.kind === "denied" && !standing.logOnly) {
     return { kind: "refused", event: "logonDenied", reason: denial };
   }
-  const admission = view.connections.admit({ kind: "server" }, view.settings.limits, address);
+  const admission = connections.admit({ kind: "server" }, view.settings.limits, address);
   return admission.kind === "admitted"
     ? { kind: "admitted", place: admission.place, warning: denial }
     : { kind: "refused", event: "tooManySessions", reason: admission.reason };
@@ -40,7 +50,7 @@ export function admitConnection(view: ServerView, address: string): ConnectionAd
  * Why no site would let the client in, or undefined when one may. A site that asks for host names
  * may: they are looked up at the login.
  */
-function describeAddressDenial({ sites }: ServerView, address: string): string | undefined {
+function describeAddressDenial({ sites }: AdmittingView, address: string): string | undefined {
   const reasons = sites.map(({ name, restrictions }) => {
     if (restrictions.usesHostNames) return undefined;
     const decision = restrictions.forClient(address, []).decide("/");

@@ -18,12 +18,12 @@ export type PresenceOutcome =
   | { readonly kind: "refused"; readonly reason: string };
 
 /** Takes the places that a login needs, or none. */
-export function openPresence(
+export async function openPresence(
   view: ServerView,
   site: SiteView,
   account: Account,
   address: string,
-): PresenceOutcome {
+): Promise<PresenceOutcome> {
   using held = new DisposableStack();
   const gates = [
     { scope: { kind: "site", site: site.name }, limits: site.settings.limits },
@@ -33,7 +33,7 @@ export function openPresence(
     },
   ] as const;
   for (const { scope, limits } of gates) {
-    const admission = view.connections.admit(scope, limits, address);
+    const admission = await view.connections.admit(scope, limits, address);
     if (admission.kind === "refused") return admission;
     held.use(admission.place);
   }
@@ -82,6 +82,10 @@ export function applyBandwidth({ settings, bandwidth, sites, accounts }: ServerV
     for (const account of accounts.values()) {
       const keys = [siteKey(site.name), accountKey(account.name)];
       bandwidth.setLimits(keys, account.limits.bandwidth);
+      bandwidth.setSessionLimits(
+        keys,
+        narrower(site.settings.limits.sessionBandwidth, account.limits.sessionBandwidth),
+      );
     }
   }
 }

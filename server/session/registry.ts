@@ -1,6 +1,6 @@
-/** All sessions of the process: how many there may be, and the one timer that watches them. */
+/** All sessions of the process, and the one timer that watches them. */
 import type { Socket } from "node:net";
-import { BOUNDS, type SessionLimits } from "./limits.ts";
+import { BOUNDS } from "./limits.ts";
 import type { Session } from "./session.ts";
 
 /** How the process takes leave of its clients. */
@@ -23,7 +23,6 @@ interface Place {
 
 export class SessionRegistry {
   readonly #sessions = new Map<Session, Place>();
-  readonly #countOfAddress = new Map<string, number>();
   readonly #sweeper: NodeJS.Timeout;
   #onEmpty: (() => void) | undefined;
 
@@ -39,18 +38,9 @@ export class SessionRegistry {
     return this.#sessions.size;
   }
 
-  /** Whether one more session may come from `address`. */
-  admits(address: string, limits: SessionLimits): boolean {
-    return (
-      this.#sessions.size < limits.sessions &&
-      (this.#countOfAddress.get(address) ?? 0) < limits.sessionsPerAddress
-    );
-  }
-
   /** @param place disposed when the session is removed. */
   add(session: Session, socket: Socket, place: Disposable): void {
     this.#sessions.set(session, { place, socket, moved: -1, sinceMs: 0 });
-    this.#count(session, 1);
   }
 
   remove(session: Session): void {
@@ -58,7 +48,6 @@ export class SessionRegistry {
     if (held === undefined) return;
     this.#sessions.delete(session);
     held.place[Symbol.dispose]();
-    this.#count(session, -1);
     if (this.#sessions.size === 0) this.#onEmpty?.();
   }
 
@@ -97,11 +86,5 @@ export class SessionRegistry {
       }
       if (nowMs - place.sinceMs >= idleMilliseconds) session.drain();
     }
-  }
-
-  #count({ connection: { peerAddress } }: Session, change: 1 | -1): void {
-    const count = (this.#countOfAddress.get(peerAddress) ?? 0) + change;
-    if (count > 0) this.#countOfAddress.set(peerAddress, count);
-    else this.#countOfAddress.delete(peerAddress);
   }
 }

@@ -3,16 +3,12 @@ import type { Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
 import { Metrics, type Gauges } from "../status/metrics.ts";
 import { unmapAddress } from "../protocol/addresses.ts";
-import { formatReply, reply } from "../protocol/replies.ts";
-import { admitConnection, type ConnectionRefusal } from "./admission.ts";
-import type { ListenerMode } from "./listeners.ts";
+import type { AdmittedClient } from "./door.ts";
 import { applyBandwidth } from "./presence.ts";
 import { SessionRegistry, type DrainPlan } from "./registry.ts";
 import { SessionJournal } from "./journal.ts";
 import { Session, type SessionHost } from "./session.ts";
 import type { ServerView } from "./view.ts";
-
-const NOT_ALLOWED = reply.serviceClosing("Not allowed from your address.");
 
 export class FtpServer implements SessionHost {
   readonly metrics = new Metrics();
@@ -21,7 +17,6 @@ export class FtpServer implements SessionHost {
   #view: ServerView;
   #leaving = false;
   #draining = false;
-  #lastSession = 0;
 
   constructor(view: ServerView, logger: Logger) {
     this.#view = view;
@@ -47,6 +42,7 @@ export class FtpServer implements SessionHost {
     const expiresMs = expiriesMs.length === 0 ? undefined : Math.min(...expiriesMs);
     return {
       draining: this.#leaving,
+      workers: 1,
       sessions: this.#sessions.size,
       transfers: transfersStarted - transfersCompleted - transfersFailed,
       passivePorts: passive.ports,
@@ -81,52 +77,28 @@ export class FtpServer implements SessionHost {
     this.#sessions.remove(session);
   }
 
-  /** Lets a client in that has connected, or tells it why not. */
-  accept(socket: Socket, mode: ListenerMode): void {
-    const address = unmapAddress(socket.remoteAddress ?? "");
-    // A client that is gone already has no address any more.
-    if (address === "" || this.#leaving) {
+  /** Serves a client that was let in. */
+  open(socket: Socket, { sessionId, mode, warning, place }: AdmittedClient): void {
+    const peer = unmapAddress(socket.remoteAddress ?? "");
+    // It may be gone again, and has no address any more then.
+    if (peer === "" || this.#leaving) {
       socket.destroy();
-      return;
-    }
-    if (!this.#sessions.admits(address, this.#view.limits)) {
-      const reason = "the process has all the sessions that it can hold";
-      this.#refuse(socket, mode, { event: "tooManySessions", reason });
-      return;
-    }
-    const admission = admitConnection(this.#view, address);
-    if (admission.kind === "refused") {
-      this.#refuse(socket, mode, admission);
+      place[Symbol.dispose]();
       return;
     }
     this.#keepAlive(socket);
-    const id = String(++this.#lastSession);
-    const logger = this.#logger.with({ session: id, peer: address });
+    const logger = this.#logger.with({ session: sessionId, peer });
     const journal = new SessionJournal({
       logger,
       metrics: this.metrics,
-      sessionId: id,
+      sessionId,
       accessLog: () => this.#view.w3cLog,
     });
     const session = new Session(socket, this, journal);
-    this.#sessions.add(session, socket, admission.place);
-    if (admission.warning !== undefined) {
-      logger.log("warn", "logonWouldBeDenied", { reason: admission.warning });
-    }
+    this.#sessions.add(session, socket, place);
+    if (warning !== undefined) logger.log("warn", "logonWouldBeDenied", { reason: warning });
     journal.opened(session, { port: socket.localPort, implicitTls: mode !== "clear" });
     void session.start(mode);
-  }
-
-  #refuse(socket: Socket, mode: ListenerMode, { event, reason }: ConnectionRefusal): void {
-    this.metrics.sessionsRefused++;
-    if (event === "logonDenied") this.metrics.logonsDenied++;
-    this.#logger.log("warn", event, { peer: unmapAddress(socket.remoteAddress ?? ""), reason });
-    socket.on("error", () => socket.destroy());
-    // Somebody who guesses learns nothing of how long it lasts.
-    const last =
-      event === "tooManySessions" ? this.#view.sites[0].messages.tooManyClients() : NOT_ALLOWED;
-    if (mode === "clear") socket.end(formatReply(last), () => socket.destroy());
-    else socket.destroy();
   }
 
   /** Keeps the flow known to every device on the way during long transfers (see the contract). */

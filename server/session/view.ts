@@ -6,7 +6,7 @@ import type { Account, ServerSettings, Site, TlsPolicy } from "#contract";
 import type { Authorization } from "../access/authorization.ts";
 import type { BandwidthTree } from "../access/bandwidth.ts";
 import type { HostNameResolver } from "../access/client-names.ts";
-import type { ConnectionCounts } from "../access/connection-limits.ts";
+import type { SharedConnectionCounts } from "../access/connection-limits.ts";
 import type { IpRestrictionPlan } from "../access/ip-restrictions.ts";
 import type { LogonAttemptsTable } from "../access/logon-attempts.ts";
 import type { RequestFilter } from "../access/request-filter.ts";
@@ -55,7 +55,7 @@ export interface ServerView {
   /** Failed logons by client; kept across reloads while its settings stay. */
   readonly logonAttempts: LogonAttemptsTable;
   /** Connections of server, sites and accounts; one table for the life of the process. */
-  readonly connections: ConnectionCounts;
+  readonly connections: SharedConnectionCounts;
   /** Likewise. */
   readonly bandwidth: BandwidthTree;
   /** For rules with host names. */

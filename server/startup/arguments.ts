@@ -13,8 +13,8 @@ export interface StartupArguments {
   readonly generation: Generation | undefined;
   /** Unix socket with the status pages. */
   readonly statusSocket: string | undefined;
-  /** Overrides `server.workers` of the settings. */
-  readonly workers: number | "auto" | undefined;
+  /** Overrides `workers` of the settings; 0: one for each processor. */
+  readonly workers: number | undefined;
   /** For sessions to end when the process is told to stop. */
   readonly drainSeconds: number;
   /** The same when a successor serves already. */
@@ -61,9 +61,11 @@ export function parseArguments(args: readonly string[]): StartupArguments {
     generation: generation === undefined ? undefined : parseGeneration(generation),
     statusSocket: values["status-socket"],
     workers:
-      workers === undefined || workers === "auto"
-        ? workers
-        : parseNumber("--workers", workers, MOST_WORKERS),
+      workers === undefined
+        ? undefined
+        : workers === "auto"
+          ? 0
+          : parseNumber("--workers", workers, MOST_WORKERS),
     drainSeconds: parseSeconds("--drain-seconds", values["drain-seconds"], DRAIN_SECONDS),
     handoverSeconds: parseSeconds(
       "--handover-seconds",

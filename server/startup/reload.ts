@@ -1,16 +1,10 @@
 /** Reloading while the server runs: whole, one at a time, or not at all. */
-import { ContractError } from "#contract";
 import type { Logger } from "../logging/logger.ts";
-import { ListenError } from "../session/listeners.ts";
 import type { StartupArguments } from "./arguments.ts";
 import { watchFiles } from "./file-watch.ts";
 import type { Serving } from "./serving.ts";
+import { describeProblem } from "./problems.ts";
 import { readSettings, watchedFiles } from "./settings-files.ts";
-
-/** What is wrong with settings that cannot be put in force, for the user; undefined for a bug. */
-export function describeProblem(error: unknown): string | undefined {
-  return error instanceof ContractError || error instanceof ListenError ? error.message : undefined;
-}
 
 /** What is kept in step with the settings. */
 export interface Reloadable {

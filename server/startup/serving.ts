@@ -6,6 +6,8 @@ import type { StatusReport } from "../status/status-pages.ts";
 export interface Serving {
   /** The settings in force. */
   readonly settings: ServerSettings;
+  /** Processes that serve sessions. */
+  readonly workers: number;
   /** Control connections now. */
   readonly sessions: number;
   /** Whether somebody else goes on accepting from our listeners when they close. */

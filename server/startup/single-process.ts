@@ -1,7 +1,9 @@
 /** The server in one process: listeners, sessions and status side by side. */
 import type { ServerSettings } from "#contract";
+import type { ConnectionCounts } from "../access/connection-limits.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { InheritedSockets } from "../session/inherited-sockets.ts";
+import { Door } from "../session/door.ts";
 import { Listeners, planListeners } from "../session/listeners.ts";
 import type { DrainPlan } from "../session/registry.ts";
 import { FtpServer } from "../session/server.ts";
@@ -12,6 +14,7 @@ import { openView, type Adapters } from "./views.ts";
 
 export interface SingleProcessOptions {
   readonly adapters: Adapters;
+  readonly connections: ConnectionCounts;
   readonly settings: ServerSettings;
   readonly inherited: InheritedSockets;
   /** Path of a unix socket with the status pages; undefined: none. */
@@ -20,12 +23,14 @@ export interface SingleProcessOptions {
 }
 
 export class SingleProcess implements Serving {
+  readonly workers = 1;
   readonly #adapters: Adapters;
   readonly #server: FtpServer;
   readonly #listeners: Listeners;
   readonly #pages: StatusPages;
 
-  private constructor(server: FtpServer, { adapters, inherited }: SingleProcessOptions) {
+  private constructor(server: FtpServer, options: SingleProcessOptions) {
+    const { adapters, connections, inherited, logger } = options;
     this.#adapters = adapters;
     this.#server = server;
     this.#pages = new StatusPages({
@@ -34,11 +39,18 @@ export class SingleProcess implements Serving {
       },
       report: () => this.report(),
     });
+    const door = new Door({
+      view: () => server.view(),
+      connections,
+      metrics: server.metrics,
+      logger,
+      onAdmitted: (socket, client) => server.open(socket, client),
+    });
     this.#listeners = new Listeners({
       inherited,
       onConnection: (socket, purpose) => {
         if (purpose === "health") this.#pages.accept(socket);
-        else server.accept(socket, purpose);
+        else door.accept(socket, purpose);
       },
     });
   }

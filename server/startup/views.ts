@@ -3,11 +3,11 @@ import { isDeepStrictEqual } from "node:util";
 import { resolve } from "node:path";
 import { ContractError, planSiteTls, type ServerSettings, type TlsPolicy } from "#contract";
 import { planAuthorization } from "../access/authorization.ts";
-import { openBandwidth, type Clock } from "../access/bandwidth.ts";
+import type { BandwidthTree, Clock } from "../access/bandwidth.ts";
 import type { HostNameResolver } from "../access/client-names.ts";
-import { openConnectionCounts } from "../access/connection-limits.ts";
+import type { SharedConnectionCounts } from "../access/connection-limits.ts";
 import { planIpRestrictions } from "../access/ip-restrictions.ts";
-import { openLogonAttempts } from "../access/logon-attempts.ts";
+import type { LogonAttemptsTable, NowMs } from "../access/logon-attempts.ts";
 import { planRequestFilter } from "../access/request-filter.ts";
 import type { Authenticator } from "../auth/authenticator.ts";
 import type { PassivePorts } from "../data/passive-ports.ts";
@@ -33,6 +33,13 @@ export interface SiteCertificate extends Pick<
   readonly ticketLabel: string;
 }
 
+/** Limits that hold for all processes of a server together. */
+export interface SharedLimits {
+  readonly connections: SharedConnectionCounts;
+  openLogonAttempts(settings: ServerSettings["logonAttempts"], nowMs: NowMs): LogonAttemptsTable;
+  openBandwidth(server: ServerSettings["limits"]["bandwidth"], clock: Clock): BandwidthTree;
+}
+
 /** The adapters that the process has chosen. */
 export interface Adapters {
   /** @param folder absolute; created when it is missing. */
@@ -46,6 +53,8 @@ export interface Adapters {
   /** The client's names, for address rules that use them. */
   readonly hostNames: HostNameResolver;
   readonly clock: Clock;
+  /** What the sessions of a server share, in whatever process they are. */
+  readonly shared: SharedLimits;
   openTls(certificate: SiteCertificate): Promise<TlsContexts>;
 }
 
@@ -87,7 +96,7 @@ export async function openView(
 
 /** What sessions share and must not lose when the settings change. */
 function openSharedLimits(
-  { hostNames, clock }: Adapters,
+  { hostNames, clock, shared }: Adapters,
   settings: ServerSettings,
   previous: ServerView | undefined,
 ): Pick<ServerView, "logonAttempts" | "connections" | "bandwidth" | "hostNames"> {
@@ -96,9 +105,9 @@ function openSharedLimits(
     logonAttempts:
       previous !== undefined && isDeepStrictEqual(previous.settings.logonAttempts, logonAttempts)
         ? previous.logonAttempts
-        : openLogonAttempts(logonAttempts, clock.nowMs),
-    connections: previous?.connections ?? openConnectionCounts(),
-    bandwidth: previous?.bandwidth ?? openBandwidth(limits.bandwidth, clock),
+        : shared.openLogonAttempts(logonAttempts, clock.nowMs),
+    connections: shared.connections,
+    bandwidth: previous?.bandwidth ?? shared.openBandwidth(limits.bandwidth, clock),
     hostNames,
   };
 }

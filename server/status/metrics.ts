@@ -15,14 +15,41 @@ export class Metrics {
   bytesSent = 0;
   settingsReloads = 0;
   settingsRefused = 0;
+  workerRestarts = 0;
 }
 
 /** The plain numbers, also those of several processes together. */
 export type Counters = Readonly<Metrics>;
 
+/** Counters of two processes together; the earlier start counts. */
+export function addCounters(a: Counters, b: Counters): Counters {
+  const sum = { ...a };
+  for (const name of Object.keys(sum) as (keyof Counters)[]) sum[name] = a[name] + b[name];
+  return { ...sum, startedMs: Math.min(a.startedMs, b.startedMs) };
+}
+
+/** Gauges of several processes together. */
+export function addGauges(all: readonly Gauges[]): Gauges {
+  const sum = (value: (gauges: Gauges) => number): number =>
+    all.reduce((total, gauges) => total + value(gauges), 0);
+  const expiries = all.flatMap(({ certificateExpiresSeconds }) => certificateExpiresSeconds ?? []);
+  return {
+    draining: all.some(({ draining }) => draining),
+    workers: sum((g) => g.workers),
+    sessions: sum((g) => g.sessions),
+    transfers: sum((g) => g.transfers),
+    passivePorts: sum((g) => g.passivePorts),
+    passiveListening: sum((g) => g.passiveListening),
+    passivePending: sum((g) => g.passivePending),
+    certificateExpiresSeconds: expiries.length === 0 ? undefined : Math.min(...expiries),
+  };
+}
+
 /** What is so at this moment. */
 export interface Gauges {
   readonly draining: boolean;
+  /** Processes that serve sessions. */
+  readonly workers: number;
   readonly sessions: number;
   readonly transfers: number;
   readonly passivePorts: number;
@@ -77,6 +104,12 @@ export const SERIES: readonly Series[] = [
     "Settings that were not valid and changed nothing.",
     (m) => m.settingsRefused,
   ),
+  counter(
+    "worker_restarts_total",
+    "Worker processes that died and were replaced.",
+    (m) => m.workerRestarts,
+  ),
+  gauge("workers", "Processes that serve sessions.", (_, g) => g.workers),
   gauge("sessions", "Control connections now.", (_, g) => g.sessions),
   gauge("transfers", "Transfers and listings now.", (_, g) => g.transfers),
   gauge("draining", "1 while the server takes leave of its clients.", (_, g) =>

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { hashPassword } from "../../server/auth/password-hash.ts";
 import { freePorts } from "../support/server.ts";
-import { ServiceManager, statusOf, type Unit } from "../support/service-manager.ts";
+import { SocketHolder, statusOf, type Unit } from "../support/socket-holder.ts";
 import { WireClient } from "../support/wire-client.ts";
 
 const HOST = "127.0.0.1";
@@ -74,60 +74,63 @@ async function keepVisiting(port: number, until: AbortSignal): Promise<number> {
   return visits;
 }
 
-test.each([[[]]])("a hand-over refuses no client and cuts no transfer (%j)", async (more) => {
-  await using site = await makeSite();
-  const { controlPort, healthPort, args, large } = site;
-  await using manager = await ServiceManager.open(HOST, [controlPort, healthPort], site.folder);
-  const a = await manager.start("a", [...args, ...more]);
-  await using downloader = await WireClient.open(HOST, controlPort);
-  await downloader.login();
-  const data = await downloader.openData();
-  const received: Buffer[] = [];
-  data.on("data", (chunk: Buffer) => received.push(chunk));
-  data.pause();
-  await downloader.expect("RETR large.bin", 150);
-  await using midway = await WireClient.open(HOST, controlPort);
-  await midway.reply();
+test.each([[[]], [["--workers", "2"]]])(
+  "a hand-over refuses no client and cuts no transfer (%j)",
+  async (more) => {
+    await using site = await makeSite();
+    const { controlPort, healthPort, args, large } = site;
+    await using holder = await SocketHolder.open(HOST, [controlPort, healthPort], site.folder);
+    const a = await holder.start("a", [...args, ...more]);
+    await using downloader = await WireClient.open(HOST, controlPort);
+    await downloader.login();
+    const data = await downloader.openData();
+    const received: Buffer[] = [];
+    data.on("data", (chunk: Buffer) => received.push(chunk));
+    data.pause();
+    await downloader.expect("RETR large.bin", 150);
+    await using midway = await WireClient.open(HOST, controlPort);
+    await midway.reply();
 
-  using stop = new DisposableStack();
-  const enough = new AbortController();
-  stop.defer(() => enough.abort());
-  const visitors = Promise.all(
-    Array.from({ length: 4 }, () => keepVisiting(controlPort, enough.signal)),
-  );
-  const b = await manager.start("b", [...args, ...more]);
-  process.kill(a.processId, "SIGUSR2");
-  await vi.waitUntil(async () => (await statusOf(a, "/healthz"))?.status === 503, PATIENT);
-  const before = await sessionsOpened(b);
-  await vi.waitUntil(async () => (await sessionsOpened(b)) >= before + VISITS, PATIENT);
-  // Azure's probe meets the one that serves.
-  expect((await fetch(`http://${HOST}:${String(healthPort)}/healthz`)).status).toBe(200);
-  enough.abort();
-  const visits = await visitors;
-  expect(Math.min(...visits)).toBeGreaterThan(0);
+    using stop = new DisposableStack();
+    const enough = new AbortController();
+    stop.defer(() => enough.abort());
+    const visitors = Promise.all(
+      Array.from({ length: 4 }, () => keepVisiting(controlPort, enough.signal)),
+    );
+    const b = await holder.start("b", [...args, ...more]);
+    process.kill(a.processId, "SIGUSR2");
+    await vi.waitUntil(async () => (await statusOf(a, "/healthz"))?.status === 503, PATIENT);
+    const before = await sessionsOpened(b);
+    await vi.waitUntil(async () => (await sessionsOpened(b)) >= before + VISITS, PATIENT);
+    // Azure's probe meets the one that serves.
+    expect((await fetch(`http://${HOST}:${String(healthPort)}/healthz`)).status).toBe(200);
+    enough.abort();
+    const visits = await visitors;
+    expect(Math.min(...visits)).toBeGreaterThan(0);
 
-  // Whoever was in the midst of logging in goes on with the old one, and so does the transfer.
-  await midway.expect("USER alice", 331);
-  await midway.expect("PASS secret", 230);
-  expect((await midway.download("RETR small.txt")).data).toBe("small");
-  data.resume();
-  expect((await downloader.reply()).code).toBe(226);
-  expect(Buffer.concat(received).equals(large)).toBe(true);
-  expect((await downloader.download("RETR small.txt")).data).toBe("small");
-  await downloader.expect("QUIT", 221);
-  await midway.expect("QUIT", 221);
-  await manager.ended(a);
-  await visit(controlPort);
-  expect(manager.records.filter(({ event }) => event === "bug")).toEqual([]);
-});
+    // Whoever was in the midst of logging in goes on with the old one, and so does the transfer.
+    await midway.expect("USER alice", 331);
+    await midway.expect("PASS secret", 230);
+    expect((await midway.download("RETR small.txt")).data).toBe("small");
+    data.resume();
+    expect((await downloader.reply()).code).toBe(226);
+    expect(Buffer.concat(received).equals(large)).toBe(true);
+    expect((await downloader.download("RETR small.txt")).data).toBe("small");
+    await downloader.expect("QUIT", 221);
+    await midway.expect("QUIT", 221);
+    await holder.ended(a);
+    await visit(controlPort);
+    expect(holder.records.filter(({ event }) => event === "bug")).toEqual([]);
+  },
+);
 
 test("a socket that no binding asks for is logged and left alone", async () => {
   await using site = await makeSite();
   const [stray = 0] = await freePorts(HOST, 1);
-  await using manager = await ServiceManager.open(HOST, [stray, site.controlPort], site.folder);
-  await manager.start("a", site.args);
+  await using holder = await SocketHolder.open(HOST, [stray, site.controlPort], site.folder);
+  await holder.start("a", site.args);
   await visit(site.controlPort);
-  expect(manager.records).toContainEqual(
+  expect(holder.records).toContainEqual(
     expect.objectContaining({ event: "socketUnused", address: HOST, port: stray }),
   );
   expect((await fetch(`http://${HOST}:${String(site.healthPort)}/healthz`)).status).toBe(200);

@@ -3,7 +3,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseWith, serverSettingsSchema, type ServerSettingsFile } from "#contract";
-import type { Clock } from "../../server/access/bandwidth.ts";
+import { openBandwidth, type Clock } from "../../server/access/bandwidth.ts";
+import { openConnectionCounts } from "../../server/access/connection-limits.ts";
+import { openLogonAttempts } from "../../server/access/logon-attempts.ts";
 import type { HostNameResolver } from "../../server/access/client-names.ts";
 import { SYSTEM_CLOCK } from "../../server/access/system-clock.ts";
 import { SettingsAuthenticator } from "../../server/auth/settings-authenticator.ts";
@@ -11,6 +13,7 @@ import { hashPassword } from "../../server/auth/password-hash.ts";
 import { SharedPassivePorts } from "../../server/data/shared-passive-ports.ts";
 import type { LogFields, Logger } from "../../server/logging/logger.ts";
 import type { SessionLimits } from "../../server/session/limits.ts";
+import { Door } from "../../server/session/door.ts";
 import { Listeners, planListeners } from "../../server/session/listeners.ts";
 import { FtpServer } from "../../server/session/server.ts";
 import type { ServerView, SiteView } from "../../server/session/view.ts";
@@ -63,6 +66,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     log: (_level, event, fields) => void records.push({ ...fields, event }),
     with: () => logger,
   };
+  const connections = openConnectionCounts();
   const opened = await openView(
     {
       openStorage: options.openStorage,
@@ -75,15 +79,23 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       },
       hostNames: options.hostNames ?? NAMELESS,
       clock: options.clock ?? SYSTEM_CLOCK,
+      shared: { connections, openLogonAttempts, openBandwidth },
       openTls: () => Promise.reject(new Error("this server has no certificate")),
     },
     settings,
   );
   const view = withLimits(opened, options.limits ?? {});
   const server = new FtpServer(view, logger);
+  const door = new Door({
+    view: () => server.view(),
+    connections,
+    metrics: server.metrics,
+    logger,
+    onAdmitted: (socket, client) => server.open(socket, client),
+  });
   const listeners = new Listeners({
     onConnection: (socket, purpose) => {
-      if (purpose !== "health") server.accept(socket, purpose);
+      if (purpose !== "health") door.accept(socket, purpose);
     },
   });
   (await listeners.prepare(planListeners(settings))).commit();

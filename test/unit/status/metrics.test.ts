@@ -3,6 +3,7 @@ import { formatMetrics, Metrics, SERIES } from "../../../server/status/metrics.t
 
 const gauges = {
   draining: false,
+  workers: 1,
   sessions: 3,
   transfers: 1,
   passivePorts: 100,

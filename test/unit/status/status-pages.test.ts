@@ -10,6 +10,7 @@ import { StatusPages } from "../../../server/status/status-pages.ts";
 
 const gauges: Gauges = {
   draining: false,
+  workers: 1,
   sessions: 3,
   transfers: 1,
   passivePorts: 100,

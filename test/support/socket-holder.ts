@@ -28,7 +28,7 @@ export interface Unit {
   readonly statusSocket: string;
 }
 
-export class ServiceManager implements AsyncDisposable {
+export class SocketHolder implements AsyncDisposable {
   readonly records: LogRecord[] = [];
   readonly #shell: ChildProcess;
   readonly #folder: string;
@@ -46,11 +46,7 @@ export class ServiceManager implements AsyncDisposable {
   }
 
   /** Listens on the ports of `host` and keeps them for servers to come. */
-  static async open(
-    host: string,
-    ports: readonly number[],
-    folder: string,
-  ): Promise<ServiceManager> {
+  static async open(host: string, ports: readonly number[], folder: string): Promise<SocketHolder> {
     const servers = ports.map((port) => createServer().listen(port, host));
     await Promise.all(servers.map((server) => once(server, "listening")));
     const shell = spawn("sh", ["-c", HOLDER, "holder", String(ports.length)], {
@@ -59,7 +55,7 @@ export class ServiceManager implements AsyncDisposable {
     await once(shell, "spawn");
     // From now on the sockets are the shell's alone.
     for (const server of servers) server.close();
-    return new ServiceManager(shell, folder);
+    return new SocketHolder(shell, folder);
   }
 
   /** Starts a generation of the server; resolves once its health page says that it serves. */

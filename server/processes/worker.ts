@@ -1,0 +1,211 @@
+/** A worker process: serves the clients that the coordinator hands it. */
+import type { Socket } from "node:net";
+import type { Logger } from "../logging/logger.ts";
+import type { W3cLog } from "../logging/w3c-log.ts";
+import type { W3cRecord } from "../logging/w3c-format.ts";
+import { FtpServer } from "../session/server.ts";
+import type { ServerView } from "../session/view.ts";
+import { describeProblem } from "../startup/problems.ts";
+import { closeReplaced } from "../startup/replaced-views.ts";
+import { openView, type Adapters, type SharedLimits } from "../startup/views.ts";
+import type { TicketSecret } from "../tls/ticket-keys.ts";
+import { CoordinatedLimits } from "./coordinated-limits.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
+
+/** The way to the coordinator. */
+export interface CoordinatorChannel {
+  send(message: FromWorker): void;
+  /** Ends the process. */
+  exit(): void;
+}
+
+/** What the worker's adapters get from the coordinator. */
+export interface WorkerResources {
+  readonly shared: SharedLimits;
+  readonly ticketSecret: TicketSecret;
+  readonly openW3cLog: () => W3cLog;
+}
+
+export interface WorkerOptions {
+  readonly channel: CoordinatorChannel;
+  readonly workers: number;
+  readonly logger: Logger;
+  readonly chooseAdapters: (resources: WorkerResources) => Adapters;
+}
+
+/** Between two reports of what has been used of the shared limits. */
+export const REPORT_MILLISECONDS = 250;
+
+export class Worker {
+  readonly #channel: CoordinatorChannel;
+  readonly #logger: Logger;
+  readonly #limits: CoordinatedLimits;
+  readonly #adapters: Adapters;
+  readonly #cut = new AbortController();
+  #ticketSecret = Buffer.alloc(0);
+  #server: FtpServer | undefined;
+  #prepared: ServerView | undefined;
+  #lastFigures = "";
+
+  constructor({ channel, workers, logger, chooseAdapters }: WorkerOptions) {
+    this.#channel = channel;
+    this.#logger = logger;
+    this.#limits = new CoordinatedLimits(workers, (message) => channel.send(message));
+    this.#adapters = chooseAdapters({
+      shared: this.#limits,
+      ticketSecret: { current: () => this.#ticketSecret },
+      openW3cLog: () => forwardW3c(channel),
+    });
+    setInterval(() => this.#report(), REPORT_MILLISECONDS).unref();
+    channel.send({ kind: "started" });
+  }
+
+  /** Takes a message with the socket that came beside it. */
+  receive(message: ToWorker, socket: Socket | undefined): void {
+    switch (message.kind) {
+      case "prepare":
+        this.#setTicketSecret(message.ticketSecret);
+        void this.#prepare(message);
+        return;
+      case "commit":
+      case "abandon":
+        void this.#settle(message.kind).then(() => this.#done(message.id));
+        return;
+      case "client":
+        this.#open(message, socket);
+        return;
+      case "admission":
+        this.#limits.answer(message.id, message.refusal);
+        return;
+      case "denial":
+        this.#limits.deny(message.address, message.remainingMs);
+        return;
+      case "shares":
+        this.#limits.setShares(message.shares);
+        return;
+      case "ticketSecret":
+        this.#setTicketSecret(message.ticketSecret);
+        return;
+      case "report":
+        this.#sendFigures(message.id);
+        return;
+      case "drain":
+        void this.#drain(message.idleMilliseconds).then(() => this.#done(message.id));
+        return;
+      case "cut":
+        this.#cut.abort();
+        return;
+      case "close":
+        void this.#close();
+    }
+  }
+
+  /** The coordinator is gone, and with it whoever would let clients in. */
+  orphaned(): void {
+    this.#cut.abort();
+    void this.#drain(0).then(() => this.#channel.exit());
+  }
+
+  async #prepare({ id, settings }: Extract<ToWorker, { kind: "prepare" }>): Promise<void> {
+    try {
+      this.#prepared = await openView(this.#adapters, settings, this.#server?.view());
+      this.#channel.send({ kind: "prepared", id, problem: null });
+    } catch (error) {
+      const problem = describeProblem(error);
+      const stack = error instanceof Error ? error.stack : undefined;
+      this.#channel.send({
+        kind: "prepared",
+        id,
+        problem: problem ?? stack ?? String(error),
+        bug: problem === undefined,
+      });
+    }
+  }
+
+  async #settle(how: "commit" | "abandon"): Promise<void> {
+    const view = this.#prepared;
+    const before = this.#server?.view();
+    this.#prepared = undefined;
+    if (view === undefined) return;
+    if (how === "abandon") {
+      if (before !== undefined) await closeReplaced(view, before);
+      return;
+    }
+    if (this.#server === undefined) this.#server = new FtpServer(view, this.#logger);
+    else this.#server.replaceView(view);
+    if (before !== undefined) await closeReplaced(before, view);
+  }
+
+  #open(client: Extract<ToWorker, { kind: "client" }>, socket: Socket | undefined): void {
+    const { sessionId, mode, warning } = client;
+    const place = {
+      [Symbol.dispose]: () => this.#channel.send({ kind: "closed", sessionId }),
+    };
+    // The client may have gone on the way here.
+    if (socket === undefined || this.#server === undefined) {
+      socket?.destroy();
+      place[Symbol.dispose]();
+      return;
+    }
+    // What the coordinator's listener gave it does not come along.
+    socket.allowHalfOpen = true;
+    this.#server.open(socket, { sessionId, mode, warning, place });
+  }
+
+  async #drain(idleMilliseconds: number): Promise<void> {
+    await this.#server?.drain({ deadline: this.#cut.signal, idleMilliseconds });
+  }
+
+  async #close(): Promise<void> {
+    const view = this.#server?.view();
+    await view?.passivePorts[Symbol.asyncDispose]();
+    view?.w3cLog?.[Symbol.dispose]();
+    this.#channel.exit();
+  }
+
+  #done(id: number): void {
+    this.#channel.send({ kind: "done", id });
+  }
+
+  #setTicketSecret(text: string): void {
+    const secret = Buffer.from(text, "base64");
+    // Another object means another secret.
+    if (!secret.equals(this.#ticketSecret)) this.#ticketSecret = secret;
+  }
+
+  #report(): void {
+    const uses = this.#limits.takeUses();
+    if (uses.length > 0) this.#channel.send({ kind: "use", uses });
+    if (this.#server === undefined) return;
+    const figures = JSON.stringify(this.#server.metrics);
+    if (figures === this.#lastFigures) return;
+    this.#lastFigures = figures;
+    this.#sendFigures(null);
+  }
+
+  #sendFigures(id: number | null): void {
+    const server = this.#server;
+    if (server === undefined) return;
+    this.#channel.send({
+      kind: "figures",
+      id,
+      counters: { ...server.metrics },
+      gauges: server.gauges(),
+    });
+  }
+}
+
+/** One process writes the log; lines of one turn of the event loop travel together. */
+function forwardW3c(channel: CoordinatorChannel): W3cLog {
+  let pending: W3cRecord[] = [];
+  const flush = (): void => {
+    if (pending.length > 0) channel.send({ kind: "w3c", records: pending });
+    pending = [];
+  };
+  return {
+    write(record) {
+      if (pending.push(record) === 1) setImmediate(flush);
+    },
+    [Symbol.dispose]: flush,
+  };
+}

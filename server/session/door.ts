@@ -1,0 +1,114 @@
+/** Who is let in of those that connect; with several processes, all come through one door. */
+import type { Socket } from "node:net";
+import type { ServerSettings } from "#contract";
+import type { ConnectionCounts } from "../access/connection-limits.ts";
+import type { Logger } from "../logging/logger.ts";
+import { unmapAddress } from "../protocol/addresses.ts";
+import { formatReply, reply } from "../protocol/replies.ts";
+import type { Metrics } from "../status/metrics.ts";
+import { admitConnection, type AdmittingView, type ConnectionRefusal } from "./admission.ts";
+import type { SessionLimits } from "./limits.ts";
+import type { ListenerMode } from "./listeners.ts";
+import type { SiteView } from "./view.ts";
+
+/** What the door looks at of the settings in force. */
+export interface DoorView extends AdmittingView {
+  readonly settings: ServerSettings;
+  readonly limits: Pick<SessionLimits, "sessions" | "sessionsPerAddress">;
+  readonly sites: readonly [DoorSite, ...DoorSite[]];
+}
+type DoorSite = Pick<SiteView, "name" | "restrictions" | "messages">;
+
+/** A client that was let in. */
+export interface AdmittedClient {
+  readonly sessionId: string;
+  readonly mode: ListenerMode;
+  /** In logon mode `logOnly`: why the client would be denied. */
+  readonly warning: string | undefined;
+  /** Its place among the server's connections; disposed when it is gone. */
+  readonly place: Disposable;
+}
+
+export interface DoorOptions {
+  readonly view: () => DoorView;
+  readonly connections: ConnectionCounts;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly onAdmitted: (socket: Socket, client: AdmittedClient) => void;
+}
+
+const NOT_ALLOWED = reply.serviceClosing("Not allowed from your address.");
+
+export class Door {
+  readonly #options: DoorOptions;
+  readonly #countOfAddress = new Map<string, number>();
+  #count = 0;
+  #lastSession = 0;
+
+  constructor(options: DoorOptions) {
+    this.#options = options;
+  }
+
+  /** Lets a client in that has connected, or tells it why not. */
+  accept(socket: Socket, mode: ListenerMode): void {
+    const { view, connections, onAdmitted } = this.#options;
+    const address = unmapAddress(socket.remoteAddress ?? "");
+    // A client that is gone already has no address any more.
+    if (address === "") {
+      socket.destroy();
+      return;
+    }
+    if (!this.#hasRoom(address)) {
+      const reason = "the process has all the sessions that it can hold";
+      this.#refuse(socket, mode, { event: "tooManySessions", reason });
+      return;
+    }
+    const admission = admitConnection(view(), connections, address);
+    if (admission.kind === "refused") {
+      this.#refuse(socket, mode, admission);
+      return;
+    }
+    const { warning, place } = admission;
+    const sessionId = String(++this.#lastSession);
+    onAdmitted(socket, { sessionId, mode, warning, place: this.#occupy(address, place) });
+  }
+
+  #hasRoom(address: string): boolean {
+    const { sessions, sessionsPerAddress } = this.#options.view().limits;
+    const ofAddress = this.#countOfAddress.get(address) ?? 0;
+    return this.#count < sessions && ofAddress < sessionsPerAddress;
+  }
+
+  #occupy(address: string, place: Disposable): Disposable {
+    this.#add(address, 1);
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        this.#add(address, -1);
+        place[Symbol.dispose]();
+      },
+    };
+  }
+
+  #add(address: string, change: 1 | -1): void {
+    this.#count += change;
+    const count = (this.#countOfAddress.get(address) ?? 0) + change;
+    if (count > 0) this.#countOfAddress.set(address, count);
+    else this.#countOfAddress.delete(address);
+  }
+
+  #refuse(socket: Socket, mode: ListenerMode, { event, reason }: ConnectionRefusal): void {
+    const { view, metrics, logger } = this.#options;
+    metrics.sessionsRefused++;
+    if (event === "logonDenied") metrics.logonsDenied++;
+    logger.log("warn", event, { peer: unmapAddress(socket.remoteAddress ?? ""), reason });
+    socket.on("error", () => socket.destroy());
+    // Somebody who guesses learns nothing of how long it lasts.
+    const last =
+      event === "tooManySessions" ? view().sites[0].messages.tooManyClients() : NOT_ALLOWED;
+    if (mode === "clear") socket.end(formatReply(last), () => socket.destroy());
+    else socket.destroy();
+  }
+}

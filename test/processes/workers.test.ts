@@ -1,0 +1,179 @@
+/** One server in several processes: limits hold for all together, and a death concerns one alone. */
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { connect, type TLSSocket } from "node:tls";
+import { describe, expect, it, vi } from "vitest";
+import type { ServerSettingsFile } from "#contract";
+import { startServer, type TestServer } from "../support/server.ts";
+import { WireClient } from "../support/wire-client.ts";
+
+const PATIENT = { timeout: 40_000, interval: 50 };
+
+function start(settings: Partial<ServerSettingsFile> = {}, more: object = {}): Promise<TestServer> {
+  return startServer({ settings: { workers: 2, ...settings }, ...more });
+}
+
+function workersOf({ records }: TestServer): readonly number[] {
+  return records
+    .filter(({ event }) => event === "workerServes")
+    .map(({ processId }) => Number(processId));
+}
+
+async function login(server: TestServer): Promise<WireClient> {
+  const client = await WireClient.open(server.host, server.controlPort);
+  await client.login();
+  return client;
+}
+
+async function reload(server: TestServer, by: Partial<ServerSettingsFile>): Promise<void> {
+  const text = JSON.stringify({ ...server.settings, workers: 2, ...by });
+  await writeFile(`${server.settingsFile}.new`, text);
+  await rename(`${server.settingsFile}.new`, server.settingsFile);
+}
+
+/** Whether the session still answers. */
+const answers = (client: WireClient): Promise<boolean> =>
+  client.code("NOOP").then(
+    (code) => code === 200,
+    () => false,
+  );
+
+describe("limits", () => {
+  it("of an account hold across the workers, and places come back", async () => {
+    await using server = await start();
+    const [account, ...others] = server.settings.accounts ?? [];
+    if (account === undefined) throw new Error("no account");
+    await reload(server, { accounts: [{ ...account, limits: { connections: 3 } }, ...others] });
+    await server.logged("settingsReloaded");
+    const clients = [await login(server), await login(server), await login(server)];
+    await using fourth = await WireClient.open(server.host, server.controlPort);
+    await expect(fourth.login()).rejects.toThrow("421");
+    await clients[0]?.expect("QUIT", 221);
+    await clients[0]?.closed();
+    await vi.waitUntil(async () => {
+      const next = await WireClient.open(server.host, server.controlPort);
+      clients.push(next);
+      return next.login().then(
+        () => true,
+        () => false,
+      );
+    }, PATIENT);
+    for (const client of clients) await client[Symbol.asyncDispose]();
+  });
+
+  it("of the server come back when a worker dies with its sessions", async () => {
+    await using server = await start({ limits: { connections: 4 } });
+    const clients = await Promise.all([1, 2, 3, 4].map(() => login(server)));
+    await using refused = await WireClient.open(server.host, server.controlPort);
+    expect((await refused.reply()).code).toBe(421);
+    process.kill(workersOf(server)[0] ?? 0, "SIGKILL");
+    await server.logged("workerEnded");
+    const alive = await Promise.all(clients.map(answers));
+    // Sessions are spread evenly, so half of them went with it.
+    expect(alive.filter(Boolean)).toHaveLength(2);
+    const again = [await login(server), await login(server)];
+    await using last = await WireClient.open(server.host, server.controlPort);
+    expect((await last.reply()).code).toBe(421);
+    for (const client of [...clients, ...again]) await client[Symbol.asyncDispose]();
+  });
+
+  it("of failed logins count them wherever they happen", async () => {
+    await using server = await start({
+      logonAttempts: { mode: "deny", failures: 4, windowSeconds: 60, denySeconds: 60 },
+    });
+    await using witness = await login(server);
+    for (let failure = 0; failure < 4; failure++) {
+      await using client = await WireClient.open(server.host, server.controlPort);
+      await client.reply();
+      await client.expect("USER alice", 331);
+      await client.expect("PASS wrong", 530);
+    }
+    await using next = await WireClient.open(server.host, server.controlPort);
+    expect((await next.reply()).text).toContain("Not allowed");
+    expect(await answers(witness)).toBe(true);
+  });
+});
+
+describe("reload", () => {
+  it("is put in force in all workers or in none", async () => {
+    await using server = await start();
+    const clients = [await login(server), await login(server)];
+    await reload(server, { dataFolder: "/dev/null/nowhere" });
+    expect(String((await server.logged("settingsRefused"))["problem"])).toContain("dataFolder");
+    for (const client of clients) await client.expect("MKD before", 257).catch(() => undefined);
+    await reload(server, {
+      accounts: server.settings.accounts?.map((each) => ({ ...each, permissions: ["read"] })) ?? [],
+    });
+    await server.logged("settingsReloaded");
+    for (const client of clients) expect(await client.code("MKD after")).toBe(550);
+    for (const client of clients) await client[Symbol.asyncDispose]();
+  });
+});
+
+it("a TLS session that began with one worker resumes with the others", async () => {
+  await using server = await start({}, { tls: true });
+  const { host, implicitTlsPort: port } = server;
+  using sockets = new DisposableStack();
+  const dial = async (session?: Buffer): Promise<TLSSocket> => {
+    const options = { host, port, rejectUnauthorized: false };
+    const socket = connect(session === undefined ? options : { ...options, session });
+    sockets.defer(() => socket.destroy());
+    await once(socket, "secureConnect");
+    return socket;
+  };
+  const first = await dial();
+  const [session] = (await once(first, "session")) as [Buffer];
+  // Each stays, so that the next goes to the other worker.
+  const others = [await dial(session), await dial(session), await dial(session)];
+  expect(others.map((socket) => socket.isSessionReused())).toEqual([true, true, true]);
+});
+
+it("64 transfers arrive whole while settings change and a worker dies", async () => {
+  await using server = await start({}, { passivePorts: 200 });
+  const content = randomBytes(6 * 1024 * 1024);
+  await writeFile(join(server.dataFolder, "large.bin"), content);
+  const digest = createHash("sha256").update(content).digest("hex");
+  const [victim = 0] = workersOf(server);
+  const transfer = async (index: number): Promise<"whole" | "cut"> => {
+    const client = await WireClient.open(server.host, server.controlPort);
+    try {
+      await client.login();
+      if (index % 2 === 0) {
+        const codes = await client.upload(`STOR up-${String(index)}.bin`, content);
+        if (codes.at(-1) !== 226) return "cut";
+        const stored = await readFile(join(server.dataFolder, `up-${String(index)}.bin`));
+        return stored.equals(content) ? "whole" : "cut";
+      }
+      const data = await client.openData();
+      const hash = createHash("sha256");
+      data.on("data", (chunk: Buffer) => hash.update(chunk));
+      const ended = once(data, "close");
+      await client.expect("RETR large.bin", 150);
+      await ended;
+      const complete = (await client.reply()).code === 226;
+      return complete && hash.digest("hex") === digest ? "whole" : "cut";
+    } catch {
+      // Its worker is gone.
+      return "cut";
+    } finally {
+      await client[Symbol.asyncDispose]();
+    }
+  };
+  const running = Array.from({ length: 64 }, (_, index) => transfer(index));
+  await vi.waitUntil(
+    () => server.records.filter(({ event }) => event === "loggedIn").length >= 64,
+    PATIENT,
+  );
+  await reload(server, { limits: { connections: 500 } });
+  await server.logged("settingsReloaded");
+  process.kill(victim, "SIGKILL");
+  const results = await Promise.all(running);
+  // Whoever was on the other worker has noticed nothing.
+  expect(results.filter((result) => result === "whole").length).toBeGreaterThanOrEqual(32);
+  await vi.waitUntil(() => workersOf(server).length === 3, PATIENT);
+  await using after = await login(server);
+  expect(await answers(after)).toBe(true);
+  expect(server.records.filter(({ event }) => event === "bug")).toEqual([]);
+});
