@@ -105,14 +105,31 @@ async function* matching(
   }
 }
 
-/** One chunk per batch, so that memory does not grow with the folder. */
+/** Bytes of a batch's lines, but for names that are unusually long. */
+const CHUNK_BYTES = 64 * 1024;
+/** UTF-8 takes no more for one unit of a string. */
+const MOST_BYTES_PER_UNIT = 3;
+
+/**
+ * One chunk per batch, so that memory does not grow with the folder. A chunk is good until the next
+ * one is asked for: they are all written into one buffer, which no other listing ever sees, so that
+ * a connection that breaks off with half of a chunk unsent cannot leak another client's lines.
+ */
 async function* toChunks(
   batches: AsyncIterable<readonly Entry[]>,
   format: (entry: Entry) => string,
 ): AsyncIterable<Uint8Array> {
+  let buffer: Buffer | undefined;
+  let chunks = 0;
   for await (const batch of batches) {
-    const text = batch.map((entry) => `${format(entry)}\r\n`).join("");
-    if (text !== "") yield Buffer.from(text);
+    let text = "";
+    for (const entry of batch) text += `${format(entry)}\r\n`;
+    if (text === "") continue;
+    // Most listings are one chunk.
+    if (++chunks > 1) buffer ??= Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    yield buffer === undefined || text.length * MOST_BYTES_PER_UNIT > buffer.length
+      ? Buffer.from(text)
+      : buffer.subarray(0, buffer.write(text));
   }
 }
 

@@ -30,11 +30,12 @@ export function formatDosLine(entry: ListedEntry, fourDigitYears: boolean): stri
   return `${formatDosDate(entry.modifiedMs, fourDigitYears)}${column}${entry.name}`;
 }
 
+/** `r--`, `rw-`, … by the three bits of user, group and others. */
+const PERMISSIONS = ["---", "--x", "-w-", "-wx", "r--", "r-x", "rw-", "rwx"] as const;
+
 function formatMode(mode: number): string {
-  return [6, 3, 0]
-    .map((shift) => (mode >> shift) & 7)
-    .map((bits) => `${bits & 4 ? "r" : "-"}${bits & 2 ? "w" : "-"}${bits & 1 ? "x" : "-"}`)
-    .join("");
+  const of = (shift: number): string => PERMISSIONS[(mode >> shift) & 7] ?? "---";
+  return of(6) + of(3) + of(0);
 }
 
 /** Facts in the order they are announced and written. */

@@ -1,6 +1,8 @@
 /** Folders that cannot be listed, and listings that nobody fetches. */
 import { readdirSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { LocalDisk } from "../../server/storage/local-disk.ts";
 import { StorageError, type StorageAdapter } from "../../server/storage/storage.ts";
@@ -65,4 +67,29 @@ describe("a folder that cannot be read", () => {
       expect(folders()).toBe(0);
     },
   );
+});
+
+describe("a large listing", () => {
+  it.each(["MODE S", "MODE Z"])("arrives whole at a client that reads slowly: %s", async (mode) => {
+    await using server = await startInProcess({ openStorage });
+    const names = Array.from(
+      { length: 6000 },
+      (_, number) => `${"n".repeat(200)}${String(number)}`,
+    );
+    for (const name of names) writeFileSync(join(server.dataFolder, name), "");
+    await using client = await open(server);
+    await client.expect(mode, 200);
+    const data = await client.openData();
+    await client.expect("NLST", 150);
+    const chunks: Buffer[] = [];
+    for await (const chunk of data) {
+      chunks.push(chunk as Buffer);
+      // Leaves the server with chunks that the kernel does not take at once.
+      await nextTurn();
+    }
+    expect((await client.reply()).code).toBe(226);
+    const wire = Buffer.concat(chunks);
+    const text = (mode === "MODE Z" ? inflateSync(wire) : wire).toString("utf8");
+    expect(text.split("\r\n").toSorted()).toEqual(["", ...names].toSorted());
+  });
 });
