@@ -1,12 +1,13 @@
 /**
- * Receiving from a plain socket into a buffer of ours: what the kernel gives lands where it is
- * written from, instead of in a new buffer for each read.
+ * Receiving into a buffer of ours: what the kernel gives, or TLS decrypts, lands where it is written
+ * from, instead of in a new buffer for each read.
  */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { BufferPool } from "./buffer-pool.ts";
 import { TransferError, type DataFlow } from "./data-flow.ts";
 import type { FileSink } from "./file-sink.ts";
-import { rewrap } from "./rewrap.ts";
+import { redirect, rewrap } from "./rewrap.ts";
 import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 
 const SMALL_BYTES = 64 * 1024;
@@ -18,18 +19,41 @@ const LONGEST_FILL_MS = 50;
 const smallBuffers = new BufferPool(SMALL_BYTES);
 const largeBuffers = new BufferPool(CHUNK_BYTES);
 
-/** Moves a connection to a socket that reads into buffers of ours; undefined where it cannot be. */
+/**
+ * A connection that reads into buffers of ours: the same socket under TLS, else another, and then
+ * `socket` may be used no more. Undefined where that cannot be.
+ */
 export function openInPlace(
   socket: Socket,
 ): { readonly socket: Socket; readonly reader: InPlaceReader } | undefined {
   const reader = new InPlaceReader();
-  const rewrapped = rewrap(socket, {
+  const reading = {
     buffer: () => reader.room(),
-    callback: (count) => reader.onRead(count),
-  });
-  if (rewrapped !== undefined) return { socket: rewrapped, reader };
+    callback: (count: number) => reader.onRead(count),
+  };
+  if (socket instanceof TLSSocket) {
+    const early = readAll(socket);
+    if (redirect(socket, reading)) {
+      reader.takeIn(early);
+      return { socket, reader };
+    }
+    for (const chunk of early.toReversed()) socket.unshift(chunk);
+  } else {
+    const rewrapped = rewrap(socket, reading);
+    if (rewrapped !== undefined) return { socket: rewrapped, reader };
+  }
   reader[Symbol.dispose]();
   return undefined;
+}
+
+/** What came with the end of the handshake. */
+function readAll(socket: Socket): readonly Buffer[] {
+  const chunks: Buffer[] = [];
+  for (;;) {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return chunks;
+    chunks.push(chunk);
+  }
 }
 
 /** Writes everything that arrives at `reader` to `sink`, until the client's end. */
@@ -39,7 +63,7 @@ export async function receiveInPlace(
   reader: InPlaceReader,
 ): Promise<void> {
   const { socket } = flow;
-  let ended = false;
+  let ended = socket.readableEnded;
   let wake: (() => void) | undefined;
   socket.once("end", () => {
     ended = true;
@@ -48,13 +72,17 @@ export async function receiveInPlace(
   reader.onDue = () => wake?.();
   reader.onBytes = (count) => flow.count(count);
   const write = async (): Promise<void> => {
-    using filled = reader.takeFilled();
-    if (filled.bytes.length === 0) return;
-    const writing = sink([filled.bytes]);
-    if (writing !== undefined) await flow.ours(writing);
-    transferQuantum.spend();
+    // A buffer that is not full stays Node's until nothing more comes.
+    while (reader.isDue || (ended && reader.hasBytes)) {
+      using filled = reader.takeFilled();
+      const writing = sink([filled.bytes]);
+      if (writing !== undefined) await flow.ours(writing);
+      transferQuantum.spend();
+    }
   };
   try {
+    flow.count(reader.takenInBytes);
+    if (reader.isDue) await write();
     while (!ended) {
       await flow.until((done) => {
         wake = done;
@@ -65,6 +93,7 @@ export async function receiveInPlace(
     }
   } catch (error) {
     // What came before the connection broke is worth keeping: the client may resume.
+    ended = true;
     if (error instanceof TransferError) await write();
     throw error;
   } finally {
@@ -82,8 +111,36 @@ class InPlaceReader implements Disposable {
   #buffer = smallBuffers.take();
   #filled = 0;
   #sinceMs = 0;
-  /** What is to be written; Node already reads into its successor. */
-  #due: Filled | undefined;
+  /**
+   * What is to be written; Node already reads into its successor. More than one only under TLS,
+   * which first hands out what it has when it is told to stop.
+   */
+  readonly #due: Filled[] = [];
+
+  #takenInBytes = 0;
+
+  /** Bytes that were taken in. */
+  get takenInBytes(): number {
+    return this.#takenInBytes;
+  }
+
+  /** A buffer waits that has to be written before more is read. */
+  get isDue(): boolean {
+    return this.#due.length > 0;
+  }
+
+  /** Takes in what was read before, in another way. */
+  takeIn(chunks: readonly Uint8Array[]): void {
+    for (const bytes of chunks) {
+      this.#takenInBytes += bytes.length;
+      this.#due.push({ bytes, [Symbol.dispose]: () => undefined });
+    }
+  }
+
+  /** Something was read and not yet taken. */
+  get hasBytes(): boolean {
+    return this.isDue || this.#filled > 0;
+  }
 
   room(): Uint8Array {
     return this.#buffer.subarray(this.#filled);
@@ -96,20 +153,18 @@ class InPlaceReader implements Disposable {
     this.onBytes?.(count);
     const isSlow = nowMs - this.#sinceMs > LONGEST_FILL_MS;
     if (this.#buffer.length - this.#filled >= LEAST_ROOM_BYTES && !isSlow) return true;
-    this.#due = this.#replace(isSlow ? smallBuffers : largeBuffers);
+    this.#due.push(this.#replace(isSlow ? smallBuffers : largeBuffers));
     this.onDue?.();
     return false;
   }
 
-  /** What was read and not yet taken; disposing gives its buffer back. */
+  /** The first of what was read and not yet taken; disposing gives its buffer back. */
   takeFilled(): Filled {
-    const due = this.#due ?? this.#replace(this.#pool);
-    this.#due = undefined;
-    return due;
+    return this.#due.shift() ?? this.#replace(this.#pool);
   }
 
   [Symbol.dispose](): void {
-    this.takeFilled()[Symbol.dispose]();
+    for (const due of this.#due.splice(0)) due[Symbol.dispose]();
     this.#pool.give(this.#buffer);
   }
 

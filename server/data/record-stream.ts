@@ -65,7 +65,7 @@ export class RecordStream extends Duplex {
     const goesOn = this.push(chunk);
     // TLS has copied what it took at once; what waits for it must not be read over.
     if (this.readableLength > 0) this.#buffer = undefined;
-    return goesOn;
+    return goesOn && !this.isPaused();
   }
 
   readonly #onData = (chunk: Buffer): void => {

@@ -1,5 +1,6 @@
 /** Reading into buffers of ours: what the kernel gives lands where it is used, not in a new buffer. */
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from "node:net";
+import type { TLSSocket } from "node:tls";
 
 /** Node's sockets have these; they are not part of its documented interface. */
 interface SocketWithHandle {
@@ -35,4 +36,30 @@ export function rewrap(socket: Socket, reading: Reading): Socket | undefined {
   socket.destroy();
   // The published options have no `handle`, which is how Node's own servers make their sockets.
   return new Socket(options as unknown as SocketConstructorOpts);
+}
+
+/** Where a socket of Node keeps what its constructor's option `onread` says. */
+const ONREAD_SYMBOLS = ["kBuffer", "kBufferCb", "kBufferGen"] as const;
+
+/**
+ * The same for a TLS socket, which has no such option: what is decrypted lands in a buffer of ours.
+ * False where this Node is another. What was decrypted before has to be read from it first.
+ */
+export function redirect(socket: TLSSocket, { buffer, callback }: Reading): boolean {
+  const fields = socket as unknown as Record<symbol, unknown>;
+  const own = Object.getOwnPropertySymbols(socket);
+  const [kBuffer, kCallback, kNext] = ONREAD_SYMBOLS.map((name) =>
+    own.find(({ description }) => description === name),
+  );
+  const { _handle: handle } = socket as unknown as {
+    readonly _handle?: { useUserBuffer?: unknown } | null;
+  };
+  if (kBuffer === undefined || kCallback === undefined || kNext === undefined) return false;
+  if (typeof handle?.useUserBuffer !== "function" || socket.destroyed) return false;
+  const first = buffer();
+  fields[kBuffer] = first;
+  fields[kCallback] = callback;
+  fields[kNext] = buffer;
+  handle.useUserBuffer(first);
+  return true;
 }

@@ -128,6 +128,12 @@ describeTransfers("TLS 1.3 above records, disk", {
   direction: "receiving",
   ...onDisk,
 });
+describeTransfers("TLS 1.3 above records, disk, chunks", {
+  connect: recorded,
+  direction: "receiving",
+  ...onDisk,
+  receive: { inPlace: false },
+});
 describeTransfers("TLS 1.3 above records, any storage", {
   connect: recorded,
   direction: "receiving",
