@@ -1,14 +1,11 @@
 /** Units of the certificate agent: what starts it, and what it may do. */
 import { BUNDLE_LAYOUT } from "#contract";
 import { LAYOUT } from "./layout.ts";
-import { LOG_FACILITY } from "./log-shipping.ts";
+import { CERTIFICATE_LOG_NAME, LOG_FACILITY } from "./log-shipping.ts";
 
 const UNIT = "gangway-certificates";
 const TIMER = `${UNIT}.timer`;
 const PATH = `${UNIT}.path`;
-
-/** Name of the agent's records in the log. */
-const LOG_NAME = UNIT;
 
 /** Units that start the agent: the clock, and the Key Vault extension when it brings something. */
 export const CERTIFICATE_TRIGGERS: readonly string[] = [TIMER, PATH];
@@ -51,7 +48,7 @@ ExecStart=/usr/bin/flock ${certificateStateFolder} ${agent} \\
 TimeoutStartSec=1h
 Environment=NODE_EXTRA_CA_CERTS=${TRUSTED_AUTHORITIES}
 SyslogFacility=${LOG_FACILITY}
-SyslogIdentifier=${LOG_NAME}
+SyslogIdentifier=${CERTIFICATE_LOG_NAME}
 UMask=0077
 StateDirectory=${certificateStateFolder.replace("/var/lib/", "")}
 ReadWritePaths=${settingsFolder}/${LAYOUT.certificatesFolder}

@@ -15,6 +15,9 @@ export const SERVER_LOG_NAME = "gangway";
 /** The same of the unit that looks at server and machine once a minute. */
 export const WATCH_LOG_NAME = "gangway-watch";
 
+/** The same of the certificate agent's unit. */
+export const CERTIFICATE_LOG_NAME = "gangway-certificates";
+
 /** Seconds between two watch records. */
 export const WATCH_INTERVAL_SECONDS = 60;
 

@@ -1,6 +1,6 @@
 /** Alerts over the records of the machine: what each one asks, how often, and when it fires. */
-import { MACHINE_LAYOUT, type Settings } from "#contract";
-import { LOG_FACILITY, WATCH_LOG_NAME } from "../machine/log-shipping.ts";
+import { CERTIFICATE_EVENTS, MACHINE_LAYOUT, type Settings } from "#contract";
+import { CERTIFICATE_LOG_NAME, LOG_FACILITY, WATCH_LOG_NAME } from "../machine/log-shipping.ts";
 
 /** One alert, plain, as a scheduled query rule takes it. */
 export interface PlannedAlert {
@@ -55,7 +55,7 @@ export function planAlerts({ monitoring }: Pick<Settings, "monitoring">): readon
         "systemd saw the server fail and starts it again. Its last records say why: Syslog, ProcessName gangway.",
       severity: 2,
       query: (id) =>
-        `${syslog(id)} | where ProcessName == "systemd" and SyslogMessage has "gangway" and SyslogMessage has "Failed with result"`,
+        `${syslog(id)} | where ProcessName == "systemd" and SyslogMessage contains "gangway@" and SyslogMessage has "Failed with result"`,
       frequency: "PT5M",
       window: "PT5M",
       operator: "GreaterThan",
@@ -74,6 +74,20 @@ export function planAlerts({ monitoring }: Pick<Settings, "monitoring">): readon
       operator: "LessThan",
       threshold: certificateDays,
       measure: { kind: "column", column: "daysLeft", by: "Minimum" },
+    },
+    {
+      name: "certificate-agent",
+      title: "A certificate could not be fetched or renewed",
+      description:
+        "The machine's certificate agent says so in its log, with the reason and what to do: Syslog, ProcessName gangway-certificates. The certificate in force stays; docs/certificates.md, When something fails.",
+      severity: 2,
+      query: (id) =>
+        `${syslog(id)} | where Facility == "${LOG_FACILITY}" and ProcessName == "${CERTIFICATE_LOG_NAME}" and SyslogMessage has_any ("${CERTIFICATE_EVENTS.failed}", "${CERTIFICATE_EVENTS.expiring}")`,
+      frequency: "PT1H",
+      window: "PT6H",
+      operator: "GreaterThan",
+      threshold: 0,
+      measure: { kind: "rows" },
     },
     {
       name: "passive-ports",

@@ -46,7 +46,7 @@ export function planChallengeZone(settings: Settings): ChallengeZone | undefined
  * Plans the record sets for these names, one for a name and its wildcard. A name inside the zone
  * is answered where authorities look; for one outside, the zone has a record of the full name.
  */
-export function planChallenges(
+function planChallenges(
   zone: ChallengeZone,
   hostNames: readonly string[],
 ): readonly ChallengeRecord[] {
