@@ -27,7 +27,7 @@ export async function dispatch(
 ): Promise<Dispatched> {
   const renewed = renewLogin(context.state, context);
   if (renewed === undefined) {
-    const text = "The account was changed; please log in again.";
+    const text = "The account was changed or has expired; please log in again.";
     const because = { reason: text, cause: "settingsChanged" } as const;
     return {
       outcome: { kind: "close", reply: reply.serviceClosing(text), ...because },
