@@ -21,7 +21,8 @@ export class RecordStream extends Duplex {
 
   /** Takes over `socket`, from which nothing was read. */
   constructor(socket: Socket) {
-    super({ allowHalfOpen: true, decodeStrings: true });
+    // Nothing is read ahead while TLS has paused: it would have to be kept.
+    super({ allowHalfOpen: true, decodeStrings: true, readableHighWaterMark: 0 });
     const rewrapped = rewrap(socket, {
       buffer: () => (this.#buffer ??= buffers.take()),
       callback: (count) => this.#onRead(count),
