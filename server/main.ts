@@ -19,6 +19,7 @@ import type { ToWorker } from "./processes/messages.ts";
 import { readInheritedSockets } from "./session/inherited-sockets.ts";
 import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
 import { describeProblem } from "./startup/problems.ts";
+import { watchOtherGeneration } from "./startup/other-generation.ts";
 import { Reloader } from "./startup/reload.ts";
 import { readSettings } from "./startup/settings-files.ts";
 import type { Serving } from "./startup/serving.ts";
@@ -34,6 +35,8 @@ const EXIT = { finding: 1, usage: 2 } as const;
 interface AdapterChoice {
   readonly logger: Logger;
   readonly owner: PortOwner;
+  /** Whether the other generation has ended. */
+  readonly isAlone: () => boolean;
   readonly shared: SharedLimits;
   /** Of several processes; one has its own. */
   readonly ticketSecret?: TicketSecret;
@@ -42,7 +45,7 @@ interface AdapterChoice {
 }
 
 function chooseAdapters(choice: AdapterChoice): Adapters {
-  const { logger, owner, shared, ticketSecret } = choice;
+  const { logger, owner, isAlone, shared, ticketSecret } = choice;
   const openHook = createHookSource();
   const sharedByProcesses = owner.workers > 1 || owner.generation !== undefined;
   return {
@@ -56,7 +59,7 @@ function chooseAdapters(choice: AdapterChoice): Adapters {
     openPassivePorts: ({ passive, listen }) => {
       const { own, borrowed } = planPortSlices(passive.ports, owner);
       const { addresses } = listen;
-      return new SharedPassivePorts({ ranges: own, borrowed, addresses, logger });
+      return new SharedPassivePorts({ ranges: own, borrowed, isAlone, addresses, logger });
     },
     openW3cLog: choice.openW3cLog ?? ((settings) => openW3cFiles(settings, logger)),
     hostNames: DNS_RESOLVER,
@@ -150,8 +153,15 @@ async function open(args: StartupArguments, logger: Logger): Promise<Serving> {
   }
   const connections = openConnectionCounts();
   const shared = { connections, openLogonAttempts, openBandwidth };
-  const adapters = chooseAdapters({ logger, owner: { generation, worker: 0, workers }, shared });
+  const owner = { generation, worker: 0, workers };
+  const adapters = chooseAdapters({ logger, owner, isAlone: loneliness(args), shared });
   return SingleProcess.open({ ...common, adapters, connections });
+}
+
+/** Without a generation or a place to look for the other one, nobody shares the passive range. */
+function loneliness({ generation, statusSocket }: StartupArguments): () => boolean {
+  if (generation === undefined || statusSocket === undefined) return () => false;
+  return watchOtherGeneration(generation, statusSocket);
 }
 
 function countWorkers(args: StartupArguments, settings: ServerSettings, logger: Logger): number {
@@ -164,22 +174,23 @@ function countWorkers(args: StartupArguments, settings: ServerSettings, logger: 
 
 /** Serves what the coordinator hands over; signals are its affair. */
 async function runWorker(
-  { generation }: StartupArguments,
+  args: StartupArguments,
   logger: Logger,
   identity: Omit<PortOwner, "generation">,
 ): Promise<void> {
   const { Worker } = await import("./processes/worker.ts");
-  const owner = { ...identity, generation };
+  const owner = { ...identity, generation: args.generation };
+  const isAlone = loneliness(args);
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const) {
     process.on(signal, () => undefined);
   }
   const worker = new Worker({
     workers: owner.workers,
     logger,
-    chooseAdapters: (resources) => chooseAdapters({ logger, owner, ...resources }),
+    chooseAdapters: (resources) => chooseAdapters({ logger, owner, isAlone, ...resources }),
     channel: {
-      send: (message) => {
-        if (process.connected) process.send?.(message, undefined, {}, () => undefined);
+      send: (mail) => {
+        if (process.connected) process.send?.(mail, undefined, {}, () => undefined);
       },
       exit: () => process.exit(),
     },

@@ -23,6 +23,8 @@ export interface SharedPassivePortsOptions {
   readonly ranges: readonly PortRange[];
   /** Slices that another process prefers, for when the own ones are exhausted. */
   readonly borrowed?: readonly PortRange[];
+  /** True once that process has ended: the borrowed slices are then as good as the own ones. */
+  readonly isAlone?: () => boolean;
   /** Local addresses, as in the settings; `::` covers IPv4 too. */
   readonly addresses: readonly string[];
   readonly logger: Logger;
@@ -57,6 +59,8 @@ export class SharedPassivePorts implements PassivePorts {
   readonly #options: SharedPassivePortsOptions;
   readonly #own: PortCycle;
   readonly #borrowed: PortCycle;
+  /** Both, for when nobody else prefers any of them. */
+  readonly #all: PortCycle;
   readonly #borrowedPorts: ReadonlySet<number>;
   readonly #listeners = new Map<number, Listener>();
   /** Pending leases by port and canonical address of the peer. */
@@ -72,6 +76,7 @@ export class SharedPassivePorts implements PassivePorts {
     const borrowed = (options.borrowed ?? []).flatMap(portsOf);
     this.#own = new PortCycle(options.ranges.flatMap(portsOf));
     this.#borrowed = new PortCycle(borrowed);
+    this.#all = new PortCycle([...options.ranges.flatMap(portsOf), ...borrowed]);
     this.#borrowedPorts = new Set(borrowed);
     const { leaseSeconds = LEASE_SECONDS, listenerSeconds = LISTENER_SECONDS } = options;
     const periodMs = (Math.min(leaseSeconds, listenerSeconds) * 1000) / SWEEPS_PER_PERIOD;
@@ -84,6 +89,7 @@ export class SharedPassivePorts implements PassivePorts {
     const { retrySeconds = RETRY_SECONDS } = this.#options;
     // A port that turns out to be taken costs another turn; each is tried once per turn at most.
     const lease =
+      (this.#isAlone() ? await this.#leaseFrom(this.#all, peer, retrySeconds * 1000) : undefined) ??
       (await this.#leaseFrom(this.#own, peer, retrySeconds * 1000)) ??
       (await this.#leaseFrom(this.#borrowed, peer, retrySeconds * 1000)) ??
       (await this.#leaseFrom(this.#own, peer, URGENT_RETRY_MILLISECONDS)) ??
@@ -101,7 +107,12 @@ export class SharedPassivePorts implements PassivePorts {
   usage(): { readonly ports: number; readonly listening: number; readonly pending: number } {
     let listening = 0;
     for (const { kind } of this.#listeners.values()) if (kind === "open") listening++;
-    return { ports: this.#own.size, listening, pending: this.#pending };
+    const { size } = this.#isAlone() ? this.#all : this.#own;
+    return { ports: size, listening, pending: this.#pending };
+  }
+
+  #isAlone(): boolean {
+    return this.#state === "open" && this.#options.isAlone?.() === true;
   }
 
   /** Stops listening. Connections that were accepted live on with their owners. */

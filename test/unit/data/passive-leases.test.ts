@@ -116,6 +116,29 @@ test("two generations on one range never fail a client while any port is free", 
   await expect(after.lease(CLIENT)).rejects.toBeInstanceOf(NoPassivePortError);
 });
 
+test("a generation whose other has ended takes its turns through the whole range", async () => {
+  const { a, b } = halves();
+  let alone = false;
+  const ports = openPorts({ ranges: [a], borrowed: [b], isAlone: () => alone });
+  const draw = async (): Promise<number> => {
+    await using lease = await ports.lease(CLIENT);
+    return lease.port;
+  };
+  const drawn = async (): Promise<ReadonlySet<number>> => {
+    const seen = new Set<number>();
+    for (let draws = 0; draws < 40; draws++) seen.add(await draw());
+    return seen;
+  };
+  expect([...(await drawn())].every((port) => port <= a.last)).toBe(true);
+  expect(ports.usage().ports).toBe(2);
+  alone = true;
+  expect((await drawn()).size).toBe(4);
+  expect(ports.usage().ports).toBe(4);
+  // Its successor has come: back to the own half.
+  ports.withdraw();
+  expect([...(await drawn())].every((port) => port <= a.last)).toBe(true);
+});
+
 test("a generation that leaves gives up the other half and takes no more of it", async () => {
   const { a, b } = halves();
   const before = openPorts({ ranges: [a], borrowed: [b] });
