@@ -33,13 +33,13 @@ export async function keepOrdered(run: Run, name: string, source: AcmeSource): P
     const fix = "run pulumi up; the stack writes both together";
     throw new CertificateError("settings", "certificates.json lacks the acme account", fix);
   }
-  await storeLeftover(run, name, source);
+  await storeLeftover(run, name, source, account);
   const current = await readCertificate(certificatePath(folder, name));
-  if (current !== undefined && !isDue(run, current, source)) {
+  if (current !== undefined && !isForeign(run, name, account) && !isDue(run, current, source)) {
     // Advice is only asked for by certificates that are otherwise fine.
     const key = await accountKey(run, account).catch(() => undefined);
     if (key === undefined || !(await isAdvised(run, account, key, current))) return;
-  } else if (await takeFromVault(run, name, source)) {
+  } else if (await takeFromVault(run, name, source, account)) {
     return;
   }
   if (isPostponed(run, name)) return;
@@ -57,6 +57,12 @@ export async function keepOrdered(run: Run, name: string, source: AcmeSource): P
 function isDue({ now }: Run, certificate: CertificateFile, { hostNames }: AcmeSource): boolean {
   const covers = hostNames.every((hostName) => certificate.names.includes(hostName));
   return !covers || now() >= renewalTime(certificate);
+}
+
+/** Another authority was asked for it: a trial at a staging area ends with the next run. */
+function isForeign({ status }: Run, name: string, { directoryUrl }: Account): boolean {
+  const issuedBy = status.of(name).directoryUrl;
+  return issuedBy !== undefined && issuedBy !== directoryUrl;
 }
 
 async function isAdvised(
@@ -79,12 +85,17 @@ async function isAdvised(
 }
 
 /** True when the vault had one that is good and not due. */
-async function takeFromVault(run: Run, name: string, source: AcmeSource): Promise<boolean> {
-  const { folder, log, vault } = run;
+async function takeFromVault(
+  run: Run,
+  name: string,
+  source: AcmeSource,
+  { directoryUrl }: Account,
+): Promise<boolean> {
+  const { folder, log, now, status, vault } = run;
   const text = await vault.readSecret(secretOfCertificate(source.vaultCertificateId));
-  if (text === undefined) return false;
-  const stored = parsePem(text, source.vaultCertificateId);
-  if (isDue(run, stored, source)) return false;
+  const stored = text === undefined ? undefined : parseUsable(text, source.vaultCertificateId);
+  if (stored === undefined || isDue(run, stored, source)) return false;
+  await status.succeeded(name, now(), { unstored: false, directoryUrl });
   if (await writeCertificate(folder, name, stored)) {
     log("info", CERTIFICATE_EVENTS.delivered, {
       certificate: name,
@@ -94,6 +105,16 @@ async function takeFromVault(run: Run, name: string, source: AcmeSource): Promis
     });
   }
   return true;
+}
+
+/** What is broken is as good as absent: another one is ordered. */
+function parseUsable(text: string, origin: string): CertificateFile | undefined {
+  try {
+    return parsePem(text, origin);
+  } catch (error) {
+    if (error instanceof CertificateError) return undefined;
+    throw error;
+  }
 }
 
 /** A pause that the authority has imposed holds for everyone. */
@@ -145,19 +166,33 @@ async function order(
     expires: formatTime(issued.notAfterMs),
   });
   // From here on the server has it; a vault that is away must not make anyone order another.
-  await status.succeeded(name, now(), { unstored: true });
+  const { directoryUrl } = account;
+  await status.succeeded(name, now(), { unstored: true, directoryUrl });
   await vault.importCertificate(source.vaultCertificateId, issued.pem);
-  await status.succeeded(name, now(), { unstored: false });
+  await status.succeeded(name, now(), { unstored: false, directoryUrl });
 }
 
-/** An earlier run has got a certificate that the vault did not take. */
-async function storeLeftover(run: Run, name: string, source: AcmeSource): Promise<void> {
-  const { folder, now, status, vault } = run;
+/**
+ * An earlier run has got a certificate that the vault did not take. That it still does not must
+ * not keep this run from renewing.
+ */
+async function storeLeftover(
+  { folder, log, now, status, vault }: Run,
+  name: string,
+  { vaultCertificateId }: AcmeSource,
+  { directoryUrl }: Account,
+): Promise<void> {
   if (!status.of(name).unstored) return;
   const current = await readCertificate(certificatePath(folder, name));
   if (current === undefined) return;
-  await vault.importCertificate(source.vaultCertificateId, current.pem);
-  await status.succeeded(name, now(), { unstored: false });
+  try {
+    await vault.importCertificate(vaultCertificateId, current.pem);
+    await status.succeeded(name, now(), { unstored: false, directoryUrl });
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    const { kind, message: problem, fix } = error;
+    log("error", CERTIFICATE_EVENTS.failed, { certificate: name, kind, problem, fix });
+  }
 }
 
 async function accountKey({ vault }: Run, { accountKeySecretId }: Account): Promise<AccountKey> {

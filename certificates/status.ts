@@ -15,6 +15,8 @@ const entrySchema = v.object({
   /** True when the authority itself asked for the pause: then nobody can shorten it. */
   pauseIsImposed: v.optional(v.boolean(), false),
   lastProblem: v.optional(v.string()),
+  /** Directory of the authority that issued it. */
+  directoryUrl: v.optional(v.string()),
   /** Issued, but the vault did not take it yet. */
   unstored: v.optional(v.boolean(), false),
 });
@@ -53,7 +55,11 @@ export class Status {
     return this.#certificates.get(name) ?? NOTHING;
   }
 
-  async succeeded(name: string, nowMs: number, more: { readonly unstored: boolean }) {
+  async succeeded(
+    name: string,
+    nowMs: number,
+    more: { readonly unstored: boolean; readonly directoryUrl: string },
+  ) {
     await this.#set(name, { ...NOTHING, ...more, lastAttempt: formatTime(nowMs) });
   }
 

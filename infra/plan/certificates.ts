@@ -9,6 +9,7 @@ import {
   type PlannedCertificate,
   type Settings,
 } from "#contract";
+import { sha256 } from "./canonical.ts";
 
 /** A TXT record set that answers the challenges of one name (RFC 8555, 8.4). */
 export interface ChallengeRecord {
@@ -111,7 +112,7 @@ export function planCertificateAgent(
     identityClientId,
     certificates: planCertificates(settings).map((certificate) => ({
       name: certificate.name,
-      source: planSource(certificate, zone, references),
+      source: planSource(certificate, zone, directoryUrl, references),
     })),
     ...(accountKeySecretId === undefined || zone === undefined
       ? {}
@@ -131,6 +132,7 @@ export function planCertificateAgent(
 function planSource(
   certificate: PlannedCertificate,
   zone: ChallengeZone | undefined,
+  directoryUrl: string,
   { vaultUri, secretIds }: CertificateReferences,
 ): CertificateAgentFile["certificates"][number]["source"] {
   const { kind, name, hostNames, keyVaultSecretId } = certificate;
@@ -145,7 +147,7 @@ function planSource(
       return {
         kind: "acme",
         hostNames: [...hostNames],
-        vaultCertificateId: `${vaultUri}certificates/${orderedCertificateName(name)}`,
+        vaultCertificateId: `${vaultUri}certificates/${orderedCertificateName(name, directoryUrl)}`,
         challenges: (zone === undefined ? [] : planChallenges(zone, hostNames)).map(
           ({ hostName, recordName, recordSetId }) => ({ hostName, recordName, recordSetId }),
         ),
@@ -153,9 +155,12 @@ function planSource(
   }
 }
 
-/** Name that an ordered certificate has in the vault. */
-function orderedCertificateName(name: string): string {
-  return `acme-${name}`;
+/**
+ * Name that an ordered certificate has in the vault. Each authority has names of its own, so that
+ * a machine never takes one of a staging area for the real one.
+ */
+function orderedCertificateName(name: string, directoryUrl: string): string {
+  return `acme-${name}-${sha256(directoryUrl).slice(0, 8)}`;
 }
 
 /** A URI with a version means that very certificate, for ever. */

@@ -172,6 +172,23 @@ describe.skipIf(!required && !isPebbleBuilt())(
       expect(await readFile(join(machine.stateFolder, "status.json"), "utf8")).not.toContain(key);
     });
 
+    it("orders from another authority as soon as the settings name it", async () => {
+      await using other = await startPebble();
+      await using zone = await startAzure(other, recordName);
+      await using machine = await makeMachine({ azure: zone, pebble: other });
+      const certificates = [ordered(zone, "staged", [`staged.${ZONE}`])];
+      await machine.run(certificates);
+      const before = await machine.read("staged");
+      const file = join(machine.stateFolder, "status.json");
+      const status = await readFile(file, "utf8");
+      expect(status).toContain(other.directoryUrl);
+      // What stands there after a trial at a staging area, whose certificate lies under another name.
+      await writeFile(file, status.replaceAll(other.directoryUrl, "https://staging.example/dir"));
+      zone.secrets.delete("acme-staged");
+      expect(events(await machine.run(certificates))).toContain("certificateRenewed");
+      expect(await machine.read("staged")).not.toBe(before);
+    });
+
     it("orders another when the file is broken and the vault has none", async () => {
       await using machine = await makeMachine({ azure, pebble });
       const certificates = [ordered(azure, "broken", [`broken.${ZONE}`])];

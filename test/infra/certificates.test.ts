@@ -159,6 +159,7 @@ describe("what the machine is told", () => {
     const server = planServerSettings(settings, {
       certificatesFolder: "certificates",
       dataFolder: "/srv",
+      logFolder: "../../var/log",
     });
     const files = [
       server.tls?.certificateFile,
