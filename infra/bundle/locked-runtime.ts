@@ -8,14 +8,19 @@ import { BundleError } from "./errors.ts";
 export const ARCHITECTURES = ["x64", "arm64"] as const;
 export type Architecture = (typeof ARCHITECTURES)[number];
 
-/** What the lockfile says about the runtime of one architecture. */
-export interface LockedRuntime {
-  readonly architecture: Architecture;
-  /** Name of the npm package that carries the binary. */
+/** An npm package as the lockfile pins it. */
+export interface LockedPackage {
   readonly packageName: string;
   readonly version: string;
   /** Subresource integrity of the package's archive, `sha512-…`. */
   readonly integrity: string;
+}
+
+/** What the lockfile says about the runtime of one architecture: the package of Node's binary. */
+export interface LockedRuntime extends LockedPackage {
+  readonly architecture: Architecture;
+  /** The library for system calls that Node has no function for; the server runs without it too. */
+  readonly native: LockedPackage;
   /** Changes whenever the archive would. */
   readonly key: string;
 }
@@ -25,17 +30,22 @@ export async function readLockedRuntime(
   root: string,
   architecture: Architecture,
 ): Promise<LockedRuntime> {
-  const packageName = `node-linux-${architecture}`;
+  const runtime = await readLockedPackage(root, `node-linux-${architecture}`);
+  const native = await readLockedPackage(root, `@koromix/koffi-linux-${architecture}`);
+  const key = createHash("sha256")
+    .update(JSON.stringify([runtime, native, process.versions["zstd"] ?? ""]))
+    .digest("hex");
+  return { architecture, ...runtime, native, key };
+}
+
+async function readLockedPackage(root: string, packageName: string): Promise<LockedPackage> {
   const locked = await readLockEntry(join(root, "package-lock.json"), packageName);
   if (locked === undefined) {
     throw new BundleError(
       `package-lock.json does not pin ${packageName} with an integrity; restore it from the repository.`,
     );
   }
-  const key = createHash("sha256")
-    .update(JSON.stringify([packageName, locked, process.versions["zstd"] ?? ""]))
-    .digest("hex");
-  return { architecture, packageName, ...locked, key };
+  return { packageName, ...locked };
 }
 
 /** Version and integrity of a package in a lockfile, or in npm's record of what it installed. */

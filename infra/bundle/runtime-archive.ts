@@ -1,30 +1,42 @@
-/** The `runtime` archive: the pinned Node for one architecture, and its licence. */
+/** The `runtime` archive: the pinned Node for one architecture, its native library, their licences. */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { access, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import tar from "tar-stream";
 import { BUNDLE_LAYOUT } from "#contract";
-import { writeArchive, type Archive } from "./archive.ts";
+import { writeArchive, type Archive, type ArchiveEntry } from "./archive.ts";
 import { BundleError } from "./errors.ts";
-import { readLockEntry, type LockedRuntime } from "./locked-runtime.ts";
+import { KOFFI_LICENSE } from "./koffi-license.ts";
+import {
+  readLockEntry,
+  type Architecture,
+  type LockedPackage,
+  type LockedRuntime,
+} from "./locked-runtime.ts";
 
-/** What the archive takes out of the npm package: path there → path here. */
-const TAKEN: ReadonlyMap<string, string> = new Map([
+/** What the archive takes out of an npm package: path there → path here. */
+type Taken = ReadonlyMap<string, string>;
+
+const TAKEN_OF_NODE: Taken = new Map([
   ["bin/node", BUNDLE_LAYOUT.node],
   ["LICENSE", "licenses/node.txt"],
 ]);
 
+/** Beside Node's binary, where the server looks for it (server/native/system-calls.ts). */
+const takenOfNative = (architecture: Architecture): Taken =>
+  new Map([[`linux_${architecture}/koffi.node`, join(dirname(BUNDLE_LAYOUT.node), "koffi.node")]]);
+
 const REPORT_EVERY_MILLISECONDS = 2000;
 
 /**
- * Packs the runtime: from `node_modules` where the locked install has put it, or else (another
- * architecture) from the npm package, after its archive has matched the lockfile's integrity.
+ * Packs the runtime: from `node_modules` where the locked install has put its packages, or else
+ * (another architecture) from npm, after what came has matched the lockfile's integrity.
  */
 export async function buildRuntimeArchive(
   root: string,
@@ -32,45 +44,59 @@ export async function buildRuntimeArchive(
   runtime: LockedRuntime,
   report: (line: string) => void,
 ): Promise<Archive> {
-  if (await isInstalled(root, runtime)) {
-    return pack(folder, runtime, join(root, "node_modules", runtime.packageName));
-  }
   const scratch = await mkdtemp(join(tmpdir(), "gangway-runtime-"));
   try {
-    const download = await fetchPackage(runtime, scratch, report);
-    await verify(download, runtime);
-    await unpack(download, scratch);
-    return await pack(folder, runtime, scratch);
+    const entries: ArchiveEntry[] = [
+      { path: "licenses/koffi.txt", text: KOFFI_LICENSE, executable: false },
+    ];
+    const parts = [
+      [runtime, TAKEN_OF_NODE],
+      [runtime.native, takenOfNative(runtime.architecture)],
+    ] as const;
+    for (const [locked, taken] of parts) {
+      const source = await obtain(root, locked, taken, scratch, report);
+      for (const [from, path] of taken) {
+        const executable = path === BUNDLE_LAYOUT.node;
+        entries.push({ path, file: join(source, from), executable });
+      }
+    }
+    return await writeArchive(folder, `runtime-${runtime.architecture}`, entries);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
+/** The folder that holds what is taken of a package. */
+async function obtain(
+  root: string,
+  locked: LockedPackage,
+  taken: Taken,
+  scratch: string,
+  report: (line: string) => void,
+): Promise<string> {
+  if (await isInstalled(root, locked, taken)) return join(root, "node_modules", locked.packageName);
+  const download = await fetchPackage(locked, scratch, report);
+  await verify(download, locked);
+  await unpack(download, scratch, taken);
+  return scratch;
+}
+
 /** npm checked the integrity when it installed; its record says which one that was. */
-async function isInstalled(root: string, runtime: LockedRuntime): Promise<boolean> {
+async function isInstalled(root: string, locked: LockedPackage, taken: Taken): Promise<boolean> {
   const modules = join(root, "node_modules");
   try {
-    await access(join(modules, runtime.packageName, "bin", "node"));
-    const installed = await readLockEntry(join(modules, ".package-lock.json"), runtime.packageName);
-    return installed?.integrity === runtime.integrity;
+    for (const path of taken.keys()) await access(join(modules, locked.packageName, path));
+    const installed = await readLockEntry(join(modules, ".package-lock.json"), locked.packageName);
+    return installed?.integrity === locked.integrity;
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
     throw error;
   }
 }
 
-function pack(folder: string, { architecture }: LockedRuntime, source: string): Promise<Archive> {
-  const entries = [...TAKEN].map(([from, path]) => ({
-    path,
-    file: join(source, from),
-    executable: path === BUNDLE_LAYOUT.node,
-  }));
-  return writeArchive(folder, `runtime-${architecture}`, entries);
-}
-
 /** Downloads the package's archive with npm, which knows the person's registry and cache. */
 async function fetchPackage(
-  { packageName, version }: LockedRuntime,
+  { packageName, version }: LockedPackage,
   scratch: string,
   report: (line: string) => void,
 ): Promise<string> {
@@ -101,10 +127,12 @@ async function fetchPackage(
   } finally {
     clearInterval(ticking);
   }
-  return join(scratch, `${packageName}-${version}.tgz`);
+  // npm names the archive of a scoped package so.
+  const name = packageName.replace("@", "").replace("/", "-");
+  return join(scratch, `${name}-${version}.tgz`);
 }
 
-async function verify(download: string, { packageName, integrity }: LockedRuntime): Promise<void> {
+async function verify(download: string, { packageName, integrity }: LockedPackage): Promise<void> {
   const [algorithm = "", expected = ""] = integrity.split(/-(.*)/s);
   const hash = createHash(algorithm);
   await pipeline(createReadStream(download), hash);
@@ -117,14 +145,15 @@ async function verify(download: string, { packageName, integrity }: LockedRuntim
 }
 
 /** Unpacks what the archive takes. Files first, so that both ways of building pack alike. */
-async function unpack(download: string, scratch: string): Promise<void> {
-  await mkdir(join(scratch, "bin"));
+async function unpack(download: string, scratch: string, taken: Taken): Promise<void> {
   const extract = tar.extract();
   const reading = pipeline(createReadStream(download), createGunzip(), extract);
   for await (const entry of extract) {
     const path = entry.header.name.replace(/^[^/]+\//, "");
-    if (TAKEN.has(path)) await pipeline(entry, createWriteStream(join(scratch, path)));
-    else entry.resume();
+    if (taken.has(path)) {
+      await mkdir(dirname(join(scratch, path)), { recursive: true });
+      await pipeline(entry, createWriteStream(join(scratch, path)));
+    } else entry.resume();
   }
   await reading;
 }

@@ -7,8 +7,8 @@ import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-/** Beside the runtime, where a delivery puts it: `bin/node`, `lib/koffi.node`. */
-const DELIVERED = "lib/koffi.node";
+/** Beside Node's own binary, where a delivery puts it. */
+const DELIVERED = "koffi.node";
 
 /** A count of bytes, or why there is none. */
 export type CallResult =
@@ -75,7 +75,7 @@ function loadSystemCalls(): SystemCalls | undefined {
 function loadKoffi(): Koffi {
   const require = createRequire(import.meta.url);
   // On a machine that was delivered to; else in a checkout.
-  const delivered = join(dirname(process.execPath), "..", DELIVERED);
+  const delivered = join(dirname(process.execPath), DELIVERED);
   const { arch } = process;
   const file = existsSync(delivered)
     ? delivered

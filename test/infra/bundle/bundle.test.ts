@@ -111,6 +111,11 @@ describe("bundle", () => {
     expect((await run(join(machine, "bin/node"), ["--version"])).stdout.trim()).toBe(
       `v${runtime.version}`,
     );
+    // The native library loads into that very Node, from where the server looks for it.
+    const load =
+      "console.log(require(require('path').join(process.execPath, '../koffi.node')).version)";
+    expect((await run(join(machine, "bin/node"), ["-e", load])).stdout).toMatch(/^\d+\.\d+/u);
+    expect(await listing(join(root, runtime.path))).toContain("licenses/koffi.txt");
     const { stdout } = await run(join(machine, "bin/node"), [join(machine, "server.mjs")]);
     expect(stdout.trim()).toBe("first");
   });
