@@ -77,6 +77,11 @@ split_settings() {
   ' "$staging/${STAGED_FILES.machineSettings}" "$staging"
 }
 
+# The one setting that a server reads at its start and never again.
+workers_of() {
+  "$node" -p 'JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8")).workers' "$1"
+}
+
 # put MODE GROUP SOURCE TARGET: the target changes whole or not at all.
 put() {
   [ -d "$(dirname "$4")" ] || install -d -m 0755 "$(dirname "$4")"
@@ -213,6 +218,9 @@ hand_over_needed=no
 [ "$previous_release" = "$release" ] || hand_over_needed=yes
 if [ -z "$previous" ] || ! runs "$previous"; then hand_over_needed=yes; fi
 [ "\${#new_sockets[@]}\${#old_sockets[@]}" = 00 ] || hand_over_needed=yes
+if [ -e ${layout.settingsFile} ] && [ "$(workers_of ${layout.settingsFile})" != "$(workers_of "$staging/settings.json")" ]; then
+  hand_over_needed=yes
+fi
 [ "$hand_over_needed" = no ] || vacate "$next"
 
 save

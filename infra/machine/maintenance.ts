@@ -3,8 +3,8 @@ import { parseMaintenanceWindow } from "#contract";
 import { LAYOUT } from "./layout.ts";
 
 /** Both are in the image; updates and kernels leave the file when the machine has to reboot. */
-export const REBOOT_REQUIRED_FILE = "/run/reboot-required";
-export const REBOOT_UNIT = "gangway-reboot.service";
+const REBOOT_REQUIRED_FILE = "/run/reboot-required";
+const REBOOT_UNIT = "gangway-reboot.service";
 export const REBOOT_TIMER = "gangway-reboot.timer";
 
 /**

@@ -13,7 +13,7 @@ import { LOG_FACILITY, SERVER_LOG_NAME } from "./log-shipping.ts";
  * Seconds that sessions get to finish when the machine shuts down or somebody stops the server.
  * (After an upgrade they get `handoverSeconds` of the settings.)
  */
-export const DRAIN_SECONDS = 60;
+const DRAIN_SECONDS = 60;
 /** Beyond the drain, systemd kills. */
 const STOP_SECONDS = DRAIN_SECONDS + 30;
 const MOST_OPEN_FILES = 65536;
@@ -72,6 +72,8 @@ User=${SERVICE_USER}
 Group=${SERVICE_USER}
 UMask=0077
 RuntimeDirectory=${LAYOUT.runFolder.replace("/run/", "")}/%i
+LogsDirectory=${LAYOUT.logFolder.replace("/var/log/", "")}
+LogsDirectoryMode=0750
 ReadWritePaths=${LAYOUT.dataFolder}
 ${SANDBOX}`;
 }

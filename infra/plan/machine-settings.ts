@@ -1,4 +1,5 @@
 /** What the machine is told, all of it from plain settings: known in every preview. */
+import { posix } from "node:path";
 import {
   activeDataPort,
   LOWEST_UNPRIVILEGED_PORT,
@@ -34,6 +35,8 @@ export function planMachineSettings(settings: Settings): MachineSettings {
   const server = planServerSettings(settings, {
     certificatesFolder: MACHINE_LAYOUT.certificatesFolder,
     dataFolder: MACHINE_LAYOUT.dataFolder,
+    // Relative to the settings file, so that a machine of the lab keeps it in its own folder.
+    logFolder: posix.relative(MACHINE_LAYOUT.settingsFolder, MACHINE_LAYOUT.logFolder),
   });
   const handoverSeconds = settings.machine.drainMinutes * 60;
   return {

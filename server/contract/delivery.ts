@@ -66,6 +66,8 @@ export const MACHINE_LAYOUT = {
   sysctlFile: "/etc/sysctl.d/60-gangway.conf",
   /** Mount point of the data disk. */
   dataFolder: "/srv/gangway",
+  /** The server may make the folder of its W3C log below it; the settings folder is not writable. */
+  logFolder: "/var/log/gangway",
 } as const;
 
 /** Names inside the two archives. Both unpack into one folder. */

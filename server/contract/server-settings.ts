@@ -130,6 +130,8 @@ export interface MachinePaths {
   /** Folder of the certificates, `NAME.pem` with chain and key; relative to the settings file. */
   readonly certificatesFolder: string;
   readonly dataFolder: string;
+  /** Where a relative `log.folder` lies; relative to the settings file. */
+  readonly logFolder: string;
 }
 
 /** Projects a stack's settings onto the server: the plain stage, known at preview. */
@@ -151,7 +153,7 @@ export function planServerSettings(settings: Settings, paths: MachinePaths): Ser
     workers: settings.workers,
     limits: settings.limits,
     logonAttempts: settings.logonAttempts,
-    log: settings.log,
+    log: { ...settings.log, folder: placeLog(settings.log.folder, paths.logFolder) },
     authenticationHook: settings.authenticationHook,
     sites: settings.sites.map(({ certificate, ...site }) =>
       certificate === undefined
@@ -160,6 +162,10 @@ export function planServerSettings(settings: Settings, paths: MachinePaths): Ser
     ),
     accounts: settings.accounts.map((account) => ({ ...account })),
   };
+}
+
+function placeLog(folder: string, logFolder: string): string {
+  return folder.startsWith("/") ? folder : `${logFolder}/${folder}`;
 }
 
 /**

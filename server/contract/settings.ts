@@ -210,7 +210,7 @@ export type Settings = Omit<
 export const SECRET_SETTINGS = {
   probePassword: "Password of the probe's account.",
   runnerPrivateKey: "Private SSH key for the probe's runner.",
-  alertWebhookUri: "Webhook that is told of alerts, an https address.",
   acmeExternalAccountKey:
     "MAC key of acme.externalAccountKeyId, base64url, as the authority gave it.",
+  alertWebhookUri: "Webhook that is told of alerts, an https address.",
 } as const;

@@ -239,6 +239,14 @@ describe.runIf(process.platform === "linux")("deliver.sh", () => {
     ).toEqual([]);
   });
 
+  it("has a new server take over when only a start brings the setting in force", async () => {
+    const first = await release("aaaa");
+    await deliver(first, { workers: 1 });
+    await deliver(first, { workers: 2 });
+    expect(await inForce()).toEqual(["b", "aaaa"]);
+    expect(await called(LEAVE("a"))).toBeGreaterThan(await called(START("b")));
+  });
+
   it("lets a new release take over before it tells the former one to leave", async () => {
     await deliver(await release("aaaa"), {});
     const { stdout } = await deliver(await release("bbbb"), {});

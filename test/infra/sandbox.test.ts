@@ -45,12 +45,13 @@ describe.runIf(Number(version) >= 250)("the server's sandbox", () => {
 });
 
 describe("the server's unit", () => {
-  it("may write to the data folder and to a folder of its own below /run, no more", () => {
+  it("may write to the data folder and to folders of its own below /run and /var/log, no more", () => {
     const paths = renderGeneration()
       .split("\n")
       .filter((line) => /^(ReadWritePaths|\w*Directory|BindPaths)=/.test(line));
     expect(paths).toEqual([
       "RuntimeDirectory=gangway/%i",
+      "LogsDirectory=gangway",
       `ReadWritePaths=${MACHINE_LAYOUT.dataFolder}`,
     ]);
   });

@@ -14,7 +14,11 @@ import {
 import { arbitrarySettings } from "../../support/arbitrary-settings.ts";
 
 const HASH = "$scrypt$ln=15,r=8,p=1$c2FsdA$aGFzaA";
-const PATHS = { certificatesFolder: "certificates", dataFolder: "/srv/files" };
+const PATHS = {
+  certificatesFolder: "certificates",
+  dataFolder: "/srv/files",
+  logFolder: "../../var/log/files",
+};
 const assigned = { publicAddress: "203.0.113.7", fqdn: "site.example" };
 
 describe("settings joined with what Azure assigned", () => {
