@@ -47,6 +47,9 @@ export interface ScopeShare extends Share {
   readonly keys: readonly string[];
 }
 
+/** What workers send: everything of one turn of the event loop travels together. */
+export type WorkerMail = readonly FromWorker[];
+
 export type FromWorker =
   /** The worker listens to messages. */
   | { readonly kind: "started" }

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { ScopeUse } from "../access/bandwidth.ts";
 import type { AdmittedClient } from "../session/door.ts";
 import type { StatusReport } from "../status/status-pages.ts";
-import type { FromWorker, ToWorker, WorkerSettings } from "./messages.ts";
+import type { FromWorker, ToWorker, WorkerMail, WorkerSettings } from "./messages.ts";
 
 /** What workers ask of the coordinator. */
 export interface WorkerHost {
@@ -46,7 +46,7 @@ export class WorkerProcess {
     this.#child = child;
     child.on("message", (message) => {
       // The child runs the same code: nothing else can be on this channel.
-      this.#receive(message as FromWorker, host);
+      for (const each of message as WorkerMail) this.#receive(each, host);
     });
     child.on("error", () => undefined);
     child.once("exit", (code, signal) => {

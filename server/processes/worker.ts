@@ -10,11 +10,11 @@ import { closeReplaced } from "../startup/replaced-views.ts";
 import { openView, type Adapters, type SharedLimits } from "../startup/views.ts";
 import type { TicketSecret } from "../tls/ticket-keys.ts";
 import { CoordinatedLimits } from "./coordinated-limits.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, ToWorker, WorkerMail } from "./messages.ts";
 
 /** The way to the coordinator. */
 export interface CoordinatorChannel {
-  send(message: FromWorker): void;
+  send(mail: WorkerMail): void;
   /** Ends the process. */
   exit(): void;
 }
@@ -38,6 +38,7 @@ export const REPORT_MILLISECONDS = 250;
 
 export class Worker {
   readonly #channel: CoordinatorChannel;
+  #mail: FromWorker[] = [];
   readonly #logger: Logger;
   readonly #limits: CoordinatedLimits;
   readonly #adapters: Adapters;
@@ -50,14 +51,14 @@ export class Worker {
   constructor({ channel, workers, logger, chooseAdapters }: WorkerOptions) {
     this.#channel = channel;
     this.#logger = logger;
-    this.#limits = new CoordinatedLimits(workers, (message) => channel.send(message));
+    this.#limits = new CoordinatedLimits(workers, (message) => this.#send(message));
     this.#adapters = chooseAdapters({
       shared: this.#limits,
       ticketSecret: { current: () => this.#ticketSecret },
-      openW3cLog: () => forwardW3c(channel),
+      openW3cLog: () => forwardW3c((message) => this.#send(message)),
     });
     setInterval(() => this.#report(), REPORT_MILLISECONDS).unref();
-    channel.send({ kind: "started" });
+    this.#send({ kind: "started" });
   }
 
   /** Takes a message with the socket that came beside it. */
@@ -109,11 +110,11 @@ export class Worker {
   async #prepare({ id, settings }: Extract<ToWorker, { kind: "prepare" }>): Promise<void> {
     try {
       this.#prepared = await openView(this.#adapters, settings, this.#server?.view());
-      this.#channel.send({ kind: "prepared", id, problem: null });
+      this.#send({ kind: "prepared", id, problem: null });
     } catch (error) {
       const problem = describeProblem(error);
       const stack = error instanceof Error ? error.stack : undefined;
-      this.#channel.send({
+      this.#send({
         kind: "prepared",
         id,
         problem: problem ?? stack ?? String(error),
@@ -139,7 +140,7 @@ export class Worker {
   #open(client: Extract<ToWorker, { kind: "client" }>, socket: Socket | undefined): void {
     const { sessionId, mode, warning } = client;
     const place = {
-      [Symbol.dispose]: () => this.#channel.send({ kind: "closed", sessionId }),
+      [Symbol.dispose]: () => this.#send({ kind: "closed", sessionId }),
     };
     // The client may have gone on the way here.
     if (socket === undefined || this.#server === undefined) {
@@ -160,11 +161,23 @@ export class Worker {
     const view = this.#server?.view();
     await view?.passivePorts[Symbol.asyncDispose]();
     view?.w3cLog?.[Symbol.dispose]();
+    this.#flush();
     this.#channel.exit();
   }
 
+  /** A message costs more than what is in it: those of one turn go together. */
+  #send(message: FromWorker): void {
+    if (this.#mail.push(message) === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const mail = this.#mail;
+    this.#mail = [];
+    if (mail.length > 0) this.#channel.send(mail);
+  }
+
   #done(id: number): void {
-    this.#channel.send({ kind: "done", id });
+    this.#send({ kind: "done", id });
   }
 
   #setTicketSecret(text: string): void {
@@ -175,7 +188,7 @@ export class Worker {
 
   #report(): void {
     const uses = this.#limits.takeUses();
-    if (uses.length > 0) this.#channel.send({ kind: "use", uses });
+    if (uses.length > 0) this.#send({ kind: "use", uses });
     if (this.#server === undefined) return;
     const figures = JSON.stringify(this.#server.metrics);
     if (figures === this.#lastFigures) return;
@@ -186,7 +199,7 @@ export class Worker {
   #sendFigures(id: number | null): void {
     const server = this.#server;
     if (server === undefined) return;
-    this.#channel.send({
+    this.#send({
       kind: "figures",
       id,
       counters: { ...server.metrics },
@@ -196,10 +209,10 @@ export class Worker {
 }
 
 /** One process writes the log; lines of one turn of the event loop travel together. */
-function forwardW3c(channel: CoordinatorChannel): W3cLog {
+function forwardW3c(send: (message: FromWorker) => void): W3cLog {
   let pending: W3cRecord[] = [];
   const flush = (): void => {
-    if (pending.length > 0) channel.send({ kind: "w3c", records: pending });
+    if (pending.length > 0) send({ kind: "w3c", records: pending });
     pending = [];
   };
   return {
