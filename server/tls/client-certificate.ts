@@ -26,7 +26,7 @@ export function readClientCertificate(secured: TLSSocket): ClientCertificate | u
 }
 
 /** The facts of a certificate by which accounts and policies know it. */
-export function describeCertificate(
+function describeCertificate(
   certificate: X509Certificate,
   trusted: boolean,
 ): ClientCertificate {

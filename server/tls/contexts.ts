@@ -108,6 +108,7 @@ interface Material {
 
 /** The channels under one certificate and one set of ticket keys. */
 interface Generation {
+  readonly channels: SessionChannels;
   readonly control: ChannelContext;
   readonly download: ChannelContext;
   readonly upload: () => Promise<{ readonly context: ChannelContext; readonly guard: TicketGuard }>;
@@ -126,7 +127,6 @@ export async function openTlsContexts(options: TlsContextOptions): Promise<TlsCo
   const open = (from: Material): Generation =>
     openGeneration(options, from, deriveTicketKeys(derivedFrom, labelOf(options, from)));
   let inForce = open(material);
-  const clearable = options.clearCommandChannel ?? false;
   let guard: Promise<TicketGuard> | undefined;
   const current = (): Generation => {
     if (secret.current() !== derivedFrom) {
@@ -142,12 +142,10 @@ export async function openTlsContexts(options: TlsContextOptions): Promise<TlsCo
   return {
     ...channelsOf(current),
     openSession: () => {
-      if (options.sessionReuse !== "require") {
-        const generation = current();
-        return { ...channelsOf(() => generation), requiresReuse: false, clearable };
-      }
+      // Shared by all sessions of a generation: thousands of them would otherwise keep their own.
+      if (options.sessionReuse !== "require") return current().channels;
       const own = openGeneration(options, material, randomBytes(TICKET_KEYS_BYTES), findGuard);
-      return { ...channelsOf(() => own), requiresReuse: true, clearable };
+      return own.channels;
     },
     certificate: () => material.certificate.facts,
     ticketGuard: findGuard,
@@ -168,7 +166,7 @@ function labelOf({ ticketLabel = "" }: TlsContextOptions, { authorities }: Mater
   return `${ticketLabel} ${digest}`;
 }
 
-function channelsOf(generation: () => Generation): TlsChannels {
+function channelsOf(generation: () => Omit<Generation, "channels">): TlsChannels {
   return {
     control: { current: () => Promise.resolve(generation().control) },
     download: { current: () => Promise.resolve(generation().download) },
@@ -214,7 +212,7 @@ function openGeneration(
       : { context: { ...plain(download), holdsOutput: true }, guard: "heldOutput" };
   };
   const { mode = "off" } = options.clientCertificates ?? {};
-  return {
+  const generation: Omit<Generation, "channels"> = {
     control: {
       ...plain(control),
       requestsCertificate: mode !== "off",
@@ -223,6 +221,12 @@ function openGeneration(
     download: plain(download),
     upload: () => (upload ??= openUpload()),
   };
+  const channels: SessionChannels = {
+    ...channelsOf(() => generation),
+    requiresReuse: options.sessionReuse === "require",
+    clearable: options.clearCommandChannel ?? false,
+  };
+  return { ...generation, channels };
 }
 
 function plain(secureContext: SecureContext): ChannelContext {

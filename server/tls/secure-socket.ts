@@ -100,7 +100,7 @@ function handshake(secured: TLSSocket, signal: AbortSignal): Promise<void> {
       signal.removeEventListener("abort", onAbort);
       if (error === undefined) {
         secured.off("error", onError);
-        secured.on(TLS_ERROR, (cause: Error) => secured.destroy(cause));
+        secured.on(TLS_ERROR, destroyOnError);
         resolve();
       } else {
         // The listener for errors stays: a socket that is being destroyed may still emit some.
@@ -135,6 +135,11 @@ function handshake(secured: TLSSocket, signal: AbortSignal): Promise<void> {
  * ended it in good order. `secure-socket.test.ts` fails should Node change that.
  */
 const TLS_ERROR = "_tlsError";
+
+/** A listener without a closure: one that had it would keep all of the handshake. */
+function destroyOnError(this: TLSSocket, cause: Error): void {
+  this.destroy(cause);
+}
 
 function isLoss(error: Error): boolean {
   return "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
