@@ -74,12 +74,14 @@ type Follow = (path: string) => Promise<fs.Stats | undefined>;
  * that would forge a line of a listing. Uploads that a process left behind when it died are
  * removed on this occasion.
  *
+ * @param shows which names are listed.
  * @throws StorageError before the first batch when the folder cannot be read
  */
 export async function* listFolder(
   pace: DiskPace,
   place: DiskPlace,
   follow: Follow,
+  shows: (name: string) => boolean = isSafeName,
 ): AsyncGenerator<readonly Entry[]> {
   const reader = new FactReader(pace, follow);
   try {
@@ -91,7 +93,7 @@ export async function* listFolder(
         for (const name of names) if (isPartialName(name)) await removeAbandoned(place, name);
         // By its real path: the way through the descriptor takes twice as long, for each entry.
         const folder = realPathHolds(place) ? place.realPath : place.path;
-        const entries = await reader.read(folder, names.filter(isSafeName));
+        const entries = await reader.read(folder, names.filter(shows));
         if (entries.length > 0) yield entries;
       }
     } finally {

@@ -5,12 +5,17 @@
 import { dirname } from "node:path";
 import type { StorageUsage } from "./storage.ts";
 
-/** What others changed (another process, the administrator) is seen after this at the latest. */
+/** What the administrator changed past this server is seen after this at the latest. */
 const REFRESH_MS = 10 * 60 * 1000;
-/** With other processes of the server at work on the same files. */
-const SHARED_REFRESH_MS = 15 * 1000;
+/**
+ * With other processes of the server at work on the same files, a home is walked again whenever it
+ * matters, as long as the pause below allows.
+ */
+const SHARED_REFRESH_MS = 0;
 /** A walk is followed by a pause of so many times its length: a large home costs no more than 5 %. */
 const REST_PER_WALK = 19;
+/** A walk that takes no longer is waited for: small homes are exact across processes. */
+const SHORT_WALK_MS = 50;
 /** A home that changes while it is walked is walked again, but not for ever. */
 const MOST_WALKS = 3;
 
@@ -23,6 +28,7 @@ class FolderUsage implements StorageUsage {
   #changes = 0;
   #walking: Promise<void> | undefined;
   #staleAtMs = 0;
+  #walkMs = 0;
 
   constructor(measure: () => Promise<number>, refreshMs: number) {
     this.#measure = measure;
@@ -39,8 +45,9 @@ class FolderUsage implements StorageUsage {
       // Whoever waits for it learns; a figure that is good already stays when it cannot be renewed.
       this.#walking.catch(() => undefined);
     }
-    // Only the first walk is worth waiting for; later ones correct a figure that is good already.
+    // Later walks correct a figure that is good already: long ones are not worth waiting for.
     if (this.#bytes === undefined) await this.#walking;
+    else if (this.#walkMs <= SHORT_WALK_MS) await this.#walking?.catch(() => undefined);
   }
 
   reserve(bytes: number): void {
@@ -76,7 +83,8 @@ class FolderUsage implements StorageUsage {
     } finally {
       this.#walking = undefined;
       const endedMs = performance.now();
-      const restMs = Math.max(this.#refreshMs, REST_PER_WALK * (endedMs - begunMs));
+      this.#walkMs = endedMs - begunMs;
+      const restMs = Math.max(this.#refreshMs, REST_PER_WALK * this.#walkMs);
       if (this.#staleAtMs === Infinity) this.#staleAtMs = endedMs + restMs;
     }
   }

@@ -8,6 +8,7 @@ import { openFile } from "./disk-file.ts";
 import { entryOf, listFolder, removeLeftovers } from "./disk-listing.ts";
 import {
   fenceIn,
+  isSafeName,
   locate,
   locateFolder,
   locateTarget,
@@ -16,6 +17,7 @@ import {
   type Fence,
 } from "./disk-paths.ts";
 import { openPace } from "./local-devices.ts";
+import { isForeignPartial } from "./partial-names.ts";
 import { openUpload } from "./disk-uploads.ts";
 import { DISK_USAGES } from "./disk-usage.ts";
 import {
@@ -54,6 +56,8 @@ interface Home {
 
 /** Faults of a folder that leave its files out of the count. */
 const UNCOUNTED: ReadonlySet<string> = new Set(["notFound", "notADirectory", "denied"]);
+/** Of uploads under way, those of other processes: our own have reserved what they take. */
+const takesSpace = (name: string): boolean => isSafeName(name) || isForeignPartial(name);
 const NOT_FOLLOWED = (): Promise<undefined> => Promise.resolve(undefined);
 
 /**
@@ -247,7 +251,7 @@ export class LocalDisk implements StorageAdapter {
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
       try {
         using place = await storing(locateFolder(this.#calls, await this.#fence(), path));
-        for await (const batch of listFolder(this.#opened.pace, place, NOT_FOLLOWED)) {
+        for await (const batch of listFolder(this.#opened.pace, place, NOT_FOLLOWED, takesSpace)) {
           for (const { kind, name, sizeBytes } of batch) {
             if (kind === "file") bytes += sizeBytes;
             else if (kind === "directory") waiting.push(prefixPath(path, `/${name}`));

@@ -22,14 +22,22 @@ export function makePartialName(): string {
   return `${PREFIX}${RUN}-${(++made).toString(36)}`;
 }
 
+/** Whether it is an upload of another process. */
+export function isForeignPartial(name: string): boolean {
+  return isPartialName(name) && !isOwnPartial(name);
+}
+
+function isOwnPartial(name: string): boolean {
+  return name.startsWith(`${PREFIX}${RUN}-`);
+}
+
 /**
  * Whether the process that an upload's name tells of is gone, so that the file will never be
  * complete.
  */
 export function isAbandoned(name: string, modifiedMs: number, nowMs: number): boolean {
-  const rest = name.slice(PREFIX.length);
-  if (rest.startsWith(`${RUN}-`)) return false;
-  const [machine, pid] = rest.split("-");
+  if (isOwnPartial(name)) return false;
+  const [machine, pid] = name.slice(PREFIX.length).split("-");
   if (machine !== MACHINE) return nowMs - modifiedMs > FOREIGN_MS;
   // Our number, but not our run: a process before us had the same number.
   return Number(pid) === process.pid || !isRunning(Number(pid));

@@ -71,9 +71,9 @@ export const RULES: readonly Rule[] = [
     forbids: isAdapter,
   },
   {
-    reason: "infra imports the contract and its own folders",
+    reason: "infra imports the contract, its own folders and the version of the package",
     of: /^infra\/(?!policy\/)/,
-    forbids: ownExcept("infra/", CONTRACT),
+    forbids: ownExcept("infra/", CONTRACT, "package.json"),
   },
   {
     reason: "plans are pure: they know no components, no Pulumi, no sockets and no files",

@@ -250,6 +250,45 @@ describe("the local disk", () => {
     await expect(disk.storage.removeDirectory("/e")).rejects.toMatchObject({ reason: undefined });
   });
 
+  onLinux(
+    "counts what other processes store in a home, also what they have yet to complete",
+    async () => {
+      await using disk = await openDisk();
+      const { root } = disk;
+      const storage = await LocalDisk.open(root, { sharedByProcesses: true });
+      await write(storage, "/a", "12345");
+      const usage = await storage.usage();
+      await usage.ready();
+      expect(usage.usedBytes).toBe(5);
+      writeFileSync(join(root, "b"), "123");
+      writeFileSync(join(root, ".gangway-partial-ffffffff-1-00000000-1"), "1234");
+      await using own = await storage.openWrite("/c", { kind: "replace" });
+      await own.write(new Uint8Array(100));
+      await expect
+        .poll(async () => {
+          await usage.ready();
+          return usage.usedBytes;
+        })
+        .toBe(12);
+    },
+  );
+
+  test("counts links as nothing, and no file twice", async () => {
+    await using disk = await openDisk();
+    const { storage, root } = disk;
+    mkdirSync(join(root, "d"));
+    writeFileSync(join(root, "d/a"), "12345");
+    symlinkSync("d", join(root, "again"));
+    symlinkSync("..", join(root, "d/loop"));
+    symlinkSync("d/a", join(root, "a"));
+    const usage = await storage.usage();
+    await usage.ready();
+    expect(usage.usedBytes).toBe(5);
+    await storage.removeFile("/a");
+    await storage.removeFile("/again");
+    expect(usage.usedBytes).toBe(5);
+  });
+
   test("a folder with an upload under way is not empty", async () => {
     await using disk = await openDisk();
     await disk.storage.makeDirectory("/d");

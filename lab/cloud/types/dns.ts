@@ -3,7 +3,17 @@ import { ArmError } from "../errors.ts";
 import { dnsZoneName, recordSetName } from "../names.ts";
 import { etagOf, idAt, idIn, PUBLIC_IP_ADDRESS, referenced } from "../references.ts";
 import type { ResourceType } from "../resource-type.ts";
-import { choice, map, objects, recorded, reference, required, text, texts, whole } from "../shapes.ts";
+import {
+  choice,
+  map,
+  objects,
+  recorded,
+  reference,
+  required,
+  text,
+  texts,
+  whole,
+} from "../shapes.ts";
 import { listAt, textAt } from "../values.ts";
 
 const zoneIdOf = idIn("Microsoft.Network/dnszones", "zoneName");
