@@ -51,6 +51,7 @@ export function redirect(socket: TLSSocket, { buffer, callback }: Reading): bool
   const [kBuffer, kCallback, kNext] = ONREAD_SYMBOLS.map((name) =>
     own.find(({ description }) => description === name),
   );
+  // Node's sockets keep their handle here; it is not part of their documented interface.
   const { _handle: handle } = socket as unknown as {
     readonly _handle?: { useUserBuffer?: unknown } | null;
   };

@@ -26,10 +26,7 @@ export function readClientCertificate(secured: TLSSocket): ClientCertificate | u
 }
 
 /** The facts of a certificate by which accounts and policies know it. */
-function describeCertificate(
-  certificate: X509Certificate,
-  trusted: boolean,
-): ClientCertificate {
+function describeCertificate(certificate: X509Certificate, trusted: boolean): ClientCertificate {
   return {
     subject: certificate.subject.split("\n"),
     names: readNames(certificate.subjectAltName ?? ""),
