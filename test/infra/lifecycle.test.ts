@@ -146,6 +146,7 @@ describe("a running stack", () => {
       const taken = await up({ ...PROD, machine: { image } });
       expect(taken).toEqual([
         "create delivery",
+        "create key-vault-agent",
         "create logs-of-machine",
         "create monitor-agent",
         "replace machine",
