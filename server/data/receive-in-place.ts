@@ -71,12 +71,14 @@ export async function receiveInPlace(
   });
   reader.onDue = () => wake?.();
   reader.onBytes = (count) => flow.count(count);
+  let writtenBytes = 0;
   const write = async (): Promise<void> => {
     // A buffer that is not full stays Node's until nothing more comes.
     while (reader.isDue || (ended && reader.hasBytes)) {
       using filled = reader.takeFilled();
       const writing = sink([filled.bytes]);
       if (writing !== undefined) await flow.ours(writing);
+      writtenBytes += filled.bytes.length;
       transferQuantum.spend();
     }
   };
@@ -84,20 +86,26 @@ export async function receiveInPlace(
     flow.count(reader.takenInBytes);
     if (reader.isDue) await write();
     while (!ended) {
-      await flow.until((done) => {
-        wake = done;
-        socket.resume();
-      });
+      // TLS may have handed out more while this transfer waited for its turn.
+      if (!reader.isDue) {
+        await flow.until((done) => {
+          wake = done;
+          socket.resume();
+        });
+      }
       await write();
       if (!ended) await transferQuantum.ready();
     }
+    // TLS hands out what it has although reading has paused, the client's end too.
+    await write();
+    if (writtenBytes !== flow.bytes) throw new Error("bytes came that were not written");
+    reader[Symbol.dispose]();
   } catch (error) {
-    // What came before the connection broke is worth keeping: the client may resume.
+    // What came before the connection broke is worth keeping: the client may resume. The buffers
+    // are not used again: this connection is about to be closed, but is not yet.
     ended = true;
     if (error instanceof TransferError) await write();
     throw error;
-  } finally {
-    reader[Symbol.dispose]();
   }
 }
 
