@@ -7,14 +7,14 @@ import type { StackContext } from "./stack-context.ts";
 
 /** An extension, because Azure replaces a machine whose own key changes. */
 export function admitAdministrators(
-  { settings, tags, location, resourceGroupName, parent }: StackContext,
+  { settings, tags, location, resourceGroupName, named, parent }: StackContext,
   { virtualMachine }: StackMachine,
   { runCommand }: Delivery,
 ): void {
   const { bastion, machine } = settings;
   if (bastion.mode === "off") return;
   new VirtualMachineExtension(
-    "administrators",
+    named("administrators"),
     {
       resourceGroupName,
       location,

@@ -12,18 +12,18 @@ import { protectedInProduction, type StackContext } from "./stack-context.ts";
 const SOFT_DELETE_DAYS = 14;
 
 export function createBackup(context: StackContext, dataDisk: Disk): void {
-  const { settings, names, tags, location, resourceGroupName, parent } = context;
+  const { settings, names, tags, location, resourceGroupName, named, parent } = context;
   const { environment, backup } = settings;
   if (!backup.enabled) return;
 
   // A group of their own: the vault may delete every snapshot of its group, and nothing else.
   const snapshots = new ResourceGroup(
-    "snapshots",
+    named("snapshots"),
     { resourceGroupName: names.snapshotGroup, location, tags },
     protectedInProduction(context),
   );
   const vault = new BackupVault(
-    "backup-vault",
+    named("backup-vault"),
     {
       resourceGroupName,
       location,
@@ -43,7 +43,7 @@ export function createBackup(context: StackContext, dataDisk: Disk): void {
     protectedInProduction(context),
   );
   const policy = new BackupPolicy(
-    "backup-policy",
+    named("backup-policy"),
     {
       resourceGroupName,
       vaultName: vault.name,
@@ -58,12 +58,12 @@ export function createBackup(context: StackContext, dataDisk: Disk): void {
   );
   const identity = { principalId: vault.identity.apply((known) => known?.principalId ?? "") };
   const access = [
-    assignRole("read-disk", identity, "diskBackupReader", dataDisk.id, parent),
-    assignRole("keep-snapshots", identity, "diskSnapshotContributor", snapshots.id, parent),
-    assignRole("restore-disk", identity, "diskRestoreOperator", snapshots.id, parent),
+    assignRole(context, "read-disk", identity, "diskBackupReader", dataDisk.id),
+    assignRole(context, "keep-snapshots", identity, "diskSnapshotContributor", snapshots.id),
+    assignRole(context, "restore-disk", identity, "diskRestoreOperator", snapshots.id),
   ];
   new BackupInstance(
-    "backup",
+    named("backup"),
     {
       resourceGroupName,
       tags,

@@ -12,7 +12,7 @@ import type { StackSubnet } from "./subnet.ts";
 const SKUS = { basic: "Basic", standard: "Standard" } as const;
 
 export function createBastion(context: StackContext, { virtualNetworkId }: StackSubnet): void {
-  const { settings, names, tags, location, resourceGroupName, parent } = context;
+  const { settings, names, tags, location, resourceGroupName, named, parent } = context;
   const { mode, subnetCidr } = settings.bastion;
   if (mode === "off") return;
   const plan = planSubnet(settings);
@@ -21,7 +21,7 @@ export function createBastion(context: StackContext, { virtualNetworkId }: Stack
     plan.kind === "ownSubnet"
       ? [
           new Subnet(
-            "bastion-subnet",
+            named("bastion-subnet"),
             {
               resourceGroupName: plan.virtualNetwork.resourceGroup,
               virtualNetworkName: plan.virtualNetwork.names[0] ?? "",
@@ -34,7 +34,7 @@ export function createBastion(context: StackContext, { virtualNetworkId }: Stack
       : [];
   const common = { resourceGroupName, location, tags };
   const address = new PublicIPAddress(
-    "bastion-address",
+    named("bastion-address"),
     {
       ...common,
       publicIpAddressName: names.bastionAddress,
@@ -46,7 +46,7 @@ export function createBastion(context: StackContext, { virtualNetworkId }: Stack
     { parent },
   );
   new BastionHost(
-    "bastion",
+    named("bastion"),
     {
       ...common,
       bastionHostName: names.bastion,

@@ -43,7 +43,7 @@ export function openCertificateVault(
 }
 
 function vaultOf(
-  { tags, parent }: StackContext,
+  { tags, named, parent }: StackContext,
   resourceGroupName: pulumi.Output<string>,
   vaultName: pulumi.Output<string>,
   id: pulumi.Output<string>,
@@ -53,7 +53,7 @@ function vaultOf(
     uri: vaultName.apply((name) => `https://${name.toLowerCase()}.${VAULT_DOMAIN}/`),
     putSecret(logicalName, { secretName, contentType, value }) {
       const secret = new Secret(
-        logicalName,
+        named(logicalName),
         { resourceGroupName, tags, vaultName, secretName, properties: { contentType, value } },
         { parent },
       );
@@ -63,11 +63,11 @@ function vaultOf(
 }
 
 function makeVault(
-  { base, tags, location, resourceGroupName, parent }: StackContext,
+  { base, tags, location, resourceGroupName, named, parent }: StackContext,
   identity: UserAssignedIdentity,
 ): Vault {
   return new Vault(
-    "vault",
+    named("vault"),
     {
       resourceGroupName,
       location,

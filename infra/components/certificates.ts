@@ -86,7 +86,7 @@ const suffixOf = (name: string): string => (name === SERVER_CERTIFICATE ? "" : `
 
 /** A certificate made once and kept in the (encrypted) state and in the vault. */
 function makeSelfSigned(
-  { names, parent }: StackContext,
+  { names, named, parent }: StackContext,
   { deployed }: CertificateParts,
   vault: CertificateVault,
   { name, site, hostNames }: PlannedCertificate,
@@ -95,7 +95,7 @@ function makeSelfSigned(
     site === undefined ? certificateNames : [...hostNames, advertisedAddress],
   );
   const made = new Command(
-    `certificate${suffixOf(name)}`,
+    named(`certificate${suffixOf(name)}`),
     {
       ...SILENT,
       create: gangwayOf(covered.apply((list) => ["make-certificate", "--names", list.join(",")])),
@@ -116,12 +116,12 @@ function makeSelfSigned(
 
 /** The account with the authority: its key is made once, and lies in the vault. */
 function createAccount(
-  { settings, parent }: StackContext,
+  { settings, named, parent }: StackContext,
   { externalAccountKey }: CertificateParts,
   vault: CertificateVault,
 ) {
   const made = new Command(
-    "acme-account",
+    named("acme-account"),
     { ...SILENT, create: gangway(["make-account-key"]) },
     { parent, additionalSecretOutputs: ["stdout"] },
   );
@@ -153,13 +153,14 @@ function createAccount(
 
 /** Lets the machine read its certificates, wherever they lie, and nothing beyond those vaults. */
 function admitToVaults(
-  { settings, parent }: StackContext,
+  context: StackContext,
   identity: UserAssignedIdentity,
   own: CertificateVault | undefined,
   planned: readonly PlannedCertificate[],
 ): readonly pulumi.Resource[] {
+  const { settings } = context;
   const assign = (name: string, scope: pulumi.Input<string>) =>
-    assignRole(name, identity, "keyVaultSecretsUser", scope, parent);
+    assignRole(context, name, identity, "keyVaultSecretsUser", scope);
   /** By id in lower case: Azure compares ids without case. */
   const foreign = new Map<string, { readonly role: string; readonly scope: string }>();
   for (const { kind, name, keyVaultResourceId } of planned) {
@@ -186,17 +187,18 @@ const TTL_SECONDS = 60;
  * that the machine needs no right on the zone: it can change these records and no other.
  */
 function admitToAuthority(
-  { settings, parent }: StackContext,
+  context: StackContext,
   identity: UserAssignedIdentity,
   vault: CertificateVault,
 ): readonly pulumi.Resource[] {
+  const { settings, named, parent } = context;
   const zone = planChallengeZone(settings);
   const challenges = zone === undefined ? [] : planAllChallenges(settings);
   return [
-    assignRole("store-certificates", identity, "keyVaultCertificatesOfficer", vault.id, parent),
+    assignRole(context, "store-certificates", identity, "keyVaultCertificatesOfficer", vault.id),
     ...challenges.map(({ hostName, relativeName }) => {
       const record = new RecordSet(
-        `challenge-${hostName}`,
+        named(`challenge-${hostName}`),
         {
           resourceGroupName: zone?.resourceGroup ?? "",
           zoneName: zone?.name ?? "",
@@ -209,7 +211,7 @@ function admitToAuthority(
         { parent, ignoreChanges: ["txtRecords"] },
       );
       const name = `answer-challenge-${hostName}`;
-      return assignRole(name, identity, "dnsZoneContributor", record.id, parent);
+      return assignRole(context, name, identity, "dnsZoneContributor", record.id);
     }),
   ];
 }

@@ -32,9 +32,9 @@ export function createDeliveryStore(
   bundle: pulumi.Output<Bundle>,
   settings: SettingsBlob,
 ): DeliveryStore {
-  const { base, names, tags, location, resourceGroupName, parent } = context;
+  const { base, names, tags, location, resourceGroupName, named, parent } = context;
   const account = new StorageAccount(
-    "storage",
+    named("storage"),
     {
       resourceGroupName,
       location,
@@ -53,7 +53,7 @@ export function createDeliveryStore(
   );
   const endpoint = account.primaryEndpoints.apply(({ blob }) => blob);
   const container = new BlobContainer(
-    "delivery",
+    named("delivery"),
     {
       resourceGroupName,
       accountName: account.name,
@@ -69,7 +69,7 @@ export function createDeliveryStore(
     source: pulumi.Input<pulumi.asset.Asset>,
   ) => {
     const blob = new Blob(
-      logicalName,
+      named(logicalName),
       {
         resourceGroupName,
         accountName: account.name,
@@ -119,7 +119,7 @@ export function createDeliveryStore(
       server.blob,
       runtime.blob,
       settingsBlob.blob,
-      assignRole("read-delivery", identity, "storageBlobDataReader", container.id, parent),
+      assignRole(context, "read-delivery", identity, "storageBlobDataReader", container.id),
     ],
   };
 }

@@ -22,7 +22,7 @@ export interface Delivery {
 }
 
 export function createDelivery(
-  { names, tags, location, resourceGroupName, parent }: StackContext,
+  { names, tags, location, resourceGroupName, named, parent }: StackContext,
   parts: {
     readonly machine: StackMachine;
     readonly identity: UserAssignedIdentity;
@@ -50,7 +50,7 @@ export function createDelivery(
   // A hash tells nothing of what it was made from, so it need not be secret.
   const contentHash = pulumi.unsecret(parameters.apply(hashDelivery));
   const runCommand = new VirtualMachineRunCommandByVirtualMachine(
-    "delivery",
+    named("delivery"),
     {
       resourceGroupName,
       location,

@@ -9,13 +9,13 @@ const TTL_SECONDS = 300;
 
 /** An alias record: it follows the address, and Azure empties it when the address goes. */
 export function createDnsRecord(
-  { settings, parent }: StackContext,
+  { settings, named, parent }: StackContext,
   publicIpAddress: PublicIPAddress,
 ): void {
   const zone = parseResourceId(settings.dns.zoneId);
   if (zone === undefined) return;
   new RecordSet(
-    "dns-record",
+    named("dns-record"),
     {
       resourceGroupName: zone.resourceGroup,
       zoneName: zone.names.at(-1) ?? "",

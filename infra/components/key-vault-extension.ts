@@ -13,7 +13,7 @@ import type { StackContext } from "./stack-context.ts";
  * @returns the extension, for whatever comes after it.
  */
 export function createKeyVaultExtension(
-  { settings, tags, location, resourceGroupName, parent }: StackContext,
+  { settings, tags, location, resourceGroupName, named, parent }: StackContext,
   { virtualMachine }: StackMachine,
   identity: UserAssignedIdentity,
   after: readonly pulumi.Resource[],
@@ -21,7 +21,7 @@ export function createKeyVaultExtension(
   if (planKeyVaultExtension(settings, "") === undefined) return [];
   return [
     new VirtualMachineExtension(
-      "key-vault-agent",
+      named("key-vault-agent"),
       {
         resourceGroupName,
         location,

@@ -21,12 +21,12 @@ export function createMachine(
   { networkInterface }: StackNetwork,
   identity: UserAssignedIdentity,
 ): StackMachine {
-  const { settings, names, tags, location, resourceGroupName, parent } = context;
+  const { settings, names, tags, location, resourceGroupName, named, parent } = context;
   const { size, image, zone, dataDiskGib, adminUser } = settings.machine;
   const common = { resourceGroupName, location, tags, zones: [zone] };
 
   const dataDisk = new Disk(
-    "data-disk",
+    named("data-disk"),
     {
       ...common,
       diskName: names.dataDisk,
@@ -40,7 +40,7 @@ export function createMachine(
   );
 
   const virtualMachine = new VirtualMachine(
-    "machine",
+    named("machine"),
     {
       ...common,
       vmName: names.virtualMachine,

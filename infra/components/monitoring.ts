@@ -48,11 +48,11 @@ export function createMonitoring(context: StackContext, parts: MonitoringParts):
 }
 
 function workspaceOf(context: StackContext): pulumi.Output<string> {
-  const { settings, names, tags, location, resourceGroupName, parent } = context;
+  const { settings, names, tags, location, resourceGroupName, named, parent } = context;
   const { workspaceId, retentionDays } = settings.monitoring;
   if (workspaceId !== "") return pulumi.output(workspaceId);
   return new Workspace(
-    "workspace",
+    named("workspace"),
     {
       resourceGroupName,
       location,
@@ -68,13 +68,13 @@ function workspaceOf(context: StackContext): pulumi.Output<string> {
 }
 
 function collectLogs(
-  { names, tags, location, resourceGroupName, parent }: StackContext,
+  { names, tags, location, resourceGroupName, named, parent }: StackContext,
   { machine, identity, delivery, after }: MonitoringParts,
   workspaceId: pulumi.Output<string>,
 ): void {
   const { dataSources, dataFlows, destinationName } = LOG_COLLECTION;
   const rule = new DataCollectionRule(
-    "logs",
+    named("logs"),
     {
       resourceGroupName,
       location,
@@ -92,7 +92,7 @@ function collectLogs(
   );
   const { virtualMachine } = machine;
   const association = new DataCollectionRuleAssociation(
-    "logs-of-machine",
+    named("logs-of-machine"),
     {
       resourceUri: virtualMachine.id,
       associationName: names.dataCollectionRule,
@@ -102,7 +102,7 @@ function collectLogs(
     { parent },
   );
   new VirtualMachineExtension(
-    "monitor-agent",
+    named("monitor-agent"),
     {
       resourceGroupName,
       location,
@@ -130,10 +130,19 @@ function createAlerts(
   { machine, webhookUri }: MonitoringParts,
   workspaceId: pulumi.Output<string>,
 ): void {
-  const { settings, base, names, tags, location, resourceGroupId, resourceGroupName, parent } =
-    context;
+  const {
+    settings,
+    base,
+    names,
+    tags,
+    location,
+    resourceGroupId,
+    resourceGroupName,
+    named,
+    parent,
+  } = context;
   const actionGroup = new ActionGroup(
-    "alert-receivers",
+    named("alert-receivers"),
     {
       resourceGroupName,
       location: "Global",
@@ -155,7 +164,7 @@ function createAlerts(
     { parent },
   );
   new MetricAlert(
-    "alert-machine",
+    named("alert-machine"),
     {
       resourceGroupName,
       location: "global",
@@ -190,7 +199,7 @@ function createAlerts(
   const machineId = pulumi.interpolate`${resourceGroupId}/providers/Microsoft.Compute/virtualMachines/${names.virtualMachine}`;
   for (const alert of planAlerts(settings)) {
     new ScheduledQueryRule(
-      `alert-${alert.name}`,
+      named(`alert-${alert.name}`),
       {
         resourceGroupName,
         location,

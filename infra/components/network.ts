@@ -28,8 +28,17 @@ export interface StackNetwork {
 }
 
 export function createNetwork(context: StackContext): StackNetwork {
-  const { settings, names, base, tags, location, resourceGroupId, resourceGroupName, parent } =
-    context;
+  const {
+    settings,
+    names,
+    base,
+    tags,
+    location,
+    resourceGroupId,
+    resourceGroupName,
+    named,
+    parent,
+  } = context;
   const { machine, dnsLabel } = settings;
   const common = { resourceGroupName, location, tags };
   const idleTimeoutInMinutes = planIdleTimeouts(settings.idleTimeoutMinutes).publicIpSeconds / 60;
@@ -39,13 +48,13 @@ export function createNetwork(context: StackContext): StackNetwork {
   const securityRules = planSecurityRules(planAccess(settings));
   const subnet = createSubnet(context, securityRules);
   const nicNsg = new NetworkSecurityGroup(
-    "nic-nsg",
+    named("nic-nsg"),
     { ...common, networkSecurityGroupName: names.nicNsg, securityRules },
     { parent },
   );
 
   const publicIpAddress = new PublicIPAddress(
-    "address",
+    named("address"),
     {
       ...common,
       publicIpAddressName: names.publicIpAddress,
@@ -64,7 +73,7 @@ export function createNetwork(context: StackContext): StackNetwork {
   );
 
   const networkInterface = new NetworkInterface(
-    "nic",
+    named("nic"),
     {
       ...common,
       networkInterfaceName: names.networkInterface,

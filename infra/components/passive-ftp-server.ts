@@ -39,13 +39,13 @@ import {
   requireProbePassword,
   type ProbeSummary,
 } from "./probe.ts";
-import type { StackContext } from "./stack-context.ts";
+import { namesWithin, type StackContext } from "./stack-context.ts";
 
 export interface PassiveFtpServerArgs {
   /** Parsed and consistent settings (`parseSettings` of the contract). */
   readonly settings: Settings;
-  /** Together the base of all names. */
-  readonly project: string;
+  /** With the stack the base of all names in Azure; without it, the component's name is. */
+  readonly project?: string;
   readonly stack: string;
   /** Azure region. */
   readonly location: pulumi.Input<string>;
@@ -82,21 +82,22 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
     const { settings, stack, location } = args;
     const probePassword = requireProbePassword(settings, stack, args.probePassword);
     requireAlertReceiver(settings, stack, args.alertWebhookUri);
-    const base = planBase(args.project, stack);
+    const base = planBase(args.project ?? name, stack);
     const tags = planTags(settings, stack);
     const names = planNames(base);
     const machineSettings = planMachineSettings(settings);
+    const named = namesWithin(name);
 
     const resourceGroup = new ResourceGroup(
-      "group",
+      named("group"),
       { resourceGroupName: names.resourceGroup, location, tags },
       { parent: this },
     );
     const { name: resourceGroupName, id: resourceGroupId } = resourceGroup;
-    const plain = { settings, base, names, tags, location };
+    const plain = { settings, base, names, tags, location, named };
     const context: StackContext = { ...plain, resourceGroupName, resourceGroupId, parent: this };
     const identity = new UserAssignedIdentity(
-      "identity",
+      named("identity"),
       { resourceGroupName, location, tags, resourceName: names.identity },
       { parent: this },
     );

@@ -30,11 +30,11 @@ export function requireProbePassword(
 
 /** Hashes the probe's password once; the salt lives in the (encrypted) state. */
 export function hashProbePassword(
-  { parent }: StackContext,
+  { named, parent }: StackContext,
   password: pulumi.Output<string>,
 ): pulumi.Output<string> {
   return new Command(
-    "probe-password-hash",
+    named("probe-password-hash"),
     { ...SILENT, create: gangway(["hash-password", "--stdin"]), stdin: password },
     { parent, additionalSecretOutputs: ["stdout"] },
   ).stdout;
@@ -78,7 +78,7 @@ export interface ProbeParts {
  * Runs the probe after each change of what is delivered. Changed environment variables run a
  * command again in place, where changed triggers would replace it.
  */
-export function createProbe({ settings, parent }: StackContext, parts: ProbeParts): void {
+export function createProbe({ settings, named, parent }: StackContext, parts: ProbeParts): void {
   const { deployed, certificate, delivery, password, runnerPrivateKey } = parts;
   const { mode, runnerHost, runnerUser } = settings.probe;
   if (mode === "off" || password === undefined) {
@@ -92,7 +92,7 @@ export function createProbe({ settings, parent }: StackContext, parts: ProbePart
   switch (mode) {
     case "local":
       new Command(
-        "probe",
+        named("probe"),
         {
           ...AUDIBLE,
           create: words.apply(gangway),
@@ -106,7 +106,7 @@ export function createProbe({ settings, parent }: StackContext, parts: ProbePart
       return;
     case "runner":
       new RemoteCommand(
-        "probe",
+        named("probe"),
         {
           addPreviousOutputInEnv: false,
           connection: {

@@ -22,7 +22,7 @@ export interface StackSubnet {
 }
 
 export function createSubnet(context: StackContext, securityRules: SecurityRule[]): StackSubnet {
-  const { settings, names, base, tags, location, resourceGroupName, parent } = context;
+  const { settings, names, base, tags, location, resourceGroupName, named, parent } = context;
   const plan = planSubnet(settings);
   if (plan.kind === "given") {
     const id = pulumi.output(plan.id);
@@ -31,7 +31,7 @@ export function createSubnet(context: StackContext, securityRules: SecurityRule[
     return { id, virtualNetworkId, ...made, declared: {} };
   }
   const securityGroup = new NetworkSecurityGroup(
-    "subnet-nsg",
+    named("subnet-nsg"),
     {
       resourceGroupName,
       location,
@@ -50,7 +50,7 @@ export function createSubnet(context: StackContext, securityRules: SecurityRule[
   if (plan.kind === "ownSubnet") {
     const { resourceGroup, names: path } = plan.virtualNetwork;
     const subnet = new Subnet(
-      "subnet",
+      named("subnet"),
       {
         ...properties,
         resourceGroupName: resourceGroup,
@@ -72,7 +72,7 @@ export function createSubnet(context: StackContext, securityRules: SecurityRule[
     planIdleTimeouts(settings.idleTimeoutMinutes).virtualNetworkSeconds / 60;
   const { bastion, network } = settings;
   const virtualNetwork = new VirtualNetwork(
-    "network",
+    named("network"),
     {
       resourceGroupName,
       location,

@@ -11,6 +11,7 @@ import { makeTestCertificate } from "../support/certificate.ts";
 
 const ENTRY = fileURLToPath(new URL("../../component/index.mjs", import.meta.url));
 const BUNDLE = { path: "x.tar", sha256: "a".repeat(64), bytes: 1 };
+const SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada";
 const SETTINGS = { passivePorts: "50000-50009", probe: { mode: "off" } };
 
 interface Registered {
@@ -39,8 +40,8 @@ beforeAll(async () => {
 });
 beforeEach(() => void registered.splice(0));
 
-const construct = (inputs: pulumi.Inputs) =>
-  new GangwayPackage().construct("partners", COMPONENT, inputs, {});
+const construct = (inputs: pulumi.Inputs, name = "partners") =>
+  new GangwayPackage().construct(name, COMPONENT, inputs, {});
 const registeredNames = (type: string) =>
   registered.filter((found) => found.type === type).map(({ inputs }) => inputs);
 
@@ -55,6 +56,30 @@ describe("the component package", () => {
     expect(JSON.stringify(group)).toContain("partners");
     const rules = JSON.stringify(registeredNames("azure-native:network:NetworkSecurityGroup"));
     expect(rules).toContain("50000-50009");
+  });
+
+  it("makes several servers in one stack, which share no name in Pulumi or in Azure", async () => {
+    const kinds = [
+      ["partners", { ...SETTINGS, bastion: { mode: "basic", sshPublicKey: SSH_KEY } }],
+      ["customers", { ...SETTINGS, monitoring: { mode: "on" }, backup: { mode: "on" } }],
+      ["server", { ...SETTINGS, monitoring: { mode: "on" }, backup: { mode: "on" } }],
+    ] as const;
+    for (const [name, settings] of kinds) {
+      await construct({ settings, location: "westeurope" }, name);
+    }
+    await vi.waitFor(() =>
+      expect(registeredNames("azure-native:monitor:ScheduledQueryRule")).toHaveLength(14),
+    );
+    const own = registered.filter(({ type }) => type !== COMPONENT);
+    const keys = own.map(({ type, name }) => `${type} ${name}`);
+    expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);
+    const groups = registeredNames("azure-native:resources:ResourceGroup").map(
+      (group) => group["resourceGroupName"],
+    );
+    expect(new Set(groups).size).toBe(5);
+    // A stack of Gangway's own keeps the plain names.
+    expect(keys).toContain("azure-native:network:PublicIPAddress address");
+    expect(keys).toContain("azure-native:network:PublicIPAddress partners-address");
   });
 
   it("names setting, value and fix of what is wrong, before anything is registered", () => {
