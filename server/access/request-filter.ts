@@ -3,8 +3,8 @@
  *
  * The path is the one that the client sees, so that `LocalUser` as a hidden segment does not lock
  * out those who are isolated below it. Extensions, hidden segments and denied sequences are
- * compared without case and in normal form C, so that no spelling of a name gets past; commands
- * are denied together with their older aliases (`XMKD` with `MKD`, RFC 775).
+ * compared without case and in normal form C, and names also without the dots and blanks at their
+ * end, which Windows drops when it saves them: so no spelling of a name gets past. Commands are denied together with their older aliases (`XMKD` with `MKD`, RFC 775).
  */
 import type { RequestFiltering } from "#contract";
 
@@ -51,7 +51,8 @@ export function planRequestFilter(settings: RequestFiltering): RequestFilter {
   const sequences = settings.deniedUrlSequences.map((text) => ({ text, folded: fold(text) }));
   const extensions = new Set(settings.fileExtensions.extensions.map(fold));
   const commands = new Set(settings.commands.names.map((name) => name.toUpperCase()));
-  const isHidden = (name: string): boolean => hidden.size > 0 && hidden.has(fold(name));
+  const isHidden = (name: string): boolean =>
+    hidden.size > 0 && spellingsOf(name).some((spelling) => hidden.has(spelling));
 
   const checkPath = (path: string, kind: RequestedKind): Refusal | undefined => {
     // UTF-8 needs at most three bytes for each UTF-16 unit: short paths need no counting.
@@ -86,14 +87,15 @@ export function planRequestFilter(settings: RequestFiltering): RequestFilter {
   };
 
   const checkExtension = (name: string): Refusal | undefined => {
-    const listed = name === "" ? undefined : listedExtension(fold(name), extensions);
-    const { mode } = settings.fileExtensions;
-    if (mode === "deny") {
-      return listed === undefined
+    if (name === "") return undefined;
+    const listed = spellingsOf(name).map((spelling) => listedExtension(spelling, extensions));
+    if (settings.fileExtensions.mode === "deny") {
+      const denied = listed.find((extension) => extension !== undefined);
+      return denied === undefined
         ? undefined
-        : refusal("fileExtension", `requestFiltering.fileExtensions denies ${listed}`);
+        : refusal("fileExtension", `requestFiltering.fileExtensions denies ${denied}`);
     }
-    return listed === undefined && name !== ""
+    return listed.includes(undefined)
       ? refusal("fileExtension", `requestFiltering.fileExtensions does not allow ${name}`)
       : undefined;
   };
@@ -122,6 +124,13 @@ function refusal(kind: Refusal["kind"], text: string): Refusal {
 
 function fold(text: string): string {
   return text.normalize("NFC").toLowerCase();
+}
+
+/** A name as it is, and as Windows would keep it. */
+function spellingsOf(name: string): readonly string[] {
+  const folded = fold(name);
+  const kept = folded.replace(/[. ]+$/u, "");
+  return kept === "" || kept === folded ? [folded] : [folded, kept];
 }
 
 /** A command and its older names. */

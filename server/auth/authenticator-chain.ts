@@ -1,4 +1,5 @@
 /** Accounts of the settings first; whom they do not know, the hook is asked about. */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Account } from "#contract";
 import type { Authenticator } from "./authenticator.ts";
 
@@ -8,7 +9,8 @@ const ANONYMOUS_ALIAS = "ftp";
 /**
  * Joins the two adapters. A name that the settings hold never leaves this machine, so a hook can
  * neither learn its password nor take it over. For every other name both run side by side: who is
- * in neither costs at least as much time as a wrong password does.
+ * in neither costs at least as much time as a wrong password does. A refusal that the hook had no
+ * part in takes as long as the hook took last, so that time does not tell who holds a name.
  */
 export function chainAuthenticators(
   accounts: readonly Account[],
@@ -17,13 +19,26 @@ export function chainAuthenticators(
 ): Authenticator {
   const known = new Set(accounts.map(({ name }) => name));
   if (accounts.some(({ anonymous }) => anonymous)) known.add(ANONYMOUS_ALIAS);
+  let hookTookMs = 0;
+  const askHook: Authenticator["authenticate"] = async (attempt, signal) => {
+    const beganMs = performance.now();
+    const outcome = await hook.authenticate(attempt, signal);
+    if (outcome.kind === "refused") hookTookMs = performance.now() - beganMs;
+    return outcome;
+  };
   return {
     async authenticate(attempt, signal) {
-      if (known.has(attempt.userName)) return settings.authenticate(attempt, signal);
-      const [, outcome] = await Promise.all([
-        settings.authenticate(attempt, signal),
-        hook.authenticate(attempt, signal),
-      ]);
+      if (!known.has(attempt.userName)) {
+        const [, outcome] = await Promise.all([
+          settings.authenticate(attempt, signal),
+          askHook(attempt, signal),
+        ]);
+        return outcome;
+      }
+      const beganMs = performance.now();
+      const outcome = await settings.authenticate(attempt, signal);
+      const leftMs = hookTookMs - (performance.now() - beganMs);
+      if (outcome.kind === "refused" && leftMs > 0) await pause(leftMs, undefined, { signal });
       return outcome;
     },
   };

@@ -4,6 +4,7 @@
  * stronger default leaves old hashes valid.
  */
 import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
+import { HashTurns, type HashClient } from "./hash-turns.ts";
 
 /** Cost of one hash: about `128 * 2^logCost * blockSize` bytes of memory while it is computed. */
 export interface ScryptParameters {
@@ -23,21 +24,11 @@ const MOST_MEMORY_BYTES = 256 * 1024 * 1024;
 const MOST_PARALLELISM = 16;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-/** Each computation holds its memory for its whole time; further ones wait for their turn. */
-const MOST_AT_ONCE = 2;
-/** Attempts that wait; beyond them the server refuses rather than answering minutes later. */
-const MOST_WAITING = 1000;
-
 /** A hash taken apart. */
 export interface ParsedHash {
   readonly parameters: ScryptParameters;
   readonly salt: Buffer;
   readonly hash: Buffer;
-}
-
-/** Thrown when so many passwords wait to be checked that another one would wait too long. */
-export class TooManyHashesError extends Error {
-  override readonly name = "TooManyHashesError";
 }
 
 /** Hashes a password under a fresh salt. The password counts by its UTF-8 bytes, as sent. */
@@ -46,7 +37,7 @@ export async function hashPassword(
   parameters: ScryptParameters = DEFAULT_SCRYPT,
 ): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
-  const hash = await derive(password, salt, HASH_BYTES, parameters);
+  const hash = await compute(password, salt, HASH_BYTES, parameters);
   const { logCost, blockSize, parallelism } = parameters;
   const cost = `ln=${String(logCost)},r=${String(blockSize)},p=${String(parallelism)}`;
   return `$scrypt$${cost}$${encode(salt)}$${encode(hash)}`;
@@ -55,12 +46,22 @@ export async function hashPassword(
 /**
  * Whether `password` is the one that was hashed. The comparison takes the same time wherever the
  * two differ. False for text that is not a hash, or whose parameters are out of bounds.
+ *
+ * @param client whose turn it takes.
+ * @throws TooManyHashesError, or the signal's reason
  */
-export async function verifyPassword(hash: string, password: string): Promise<boolean> {
+export async function verifyPassword(
+  hash: string,
+  password: string,
+  client: HashClient = { client: "" },
+): Promise<boolean> {
   const parsed = parseHash(hash);
   if (parsed === undefined) return false;
-  const derived = await derive(password, parsed.salt, parsed.hash.length, parsed.parameters);
-  return timingSafeEqual(derived, parsed.hash);
+  const { salt, hash: expected, parameters } = parsed;
+  const derived = await turns.run(client, () =>
+    compute(password, salt, expected.length, parameters),
+  );
+  return timingSafeEqual(derived, expected);
 }
 
 /** Takes a PHC string apart; undefined when it is not one of scrypt within sane bounds. */
@@ -105,30 +106,8 @@ function encode(bytes: Buffer): string {
   return bytes.toString("base64").replace(/=+$/, "");
 }
 
-let computing = 0;
-const waiting: (() => void)[] = [];
-
-async function derive(
-  password: string,
-  salt: Buffer,
-  length: number,
-  parameters: ScryptParameters,
-): Promise<Buffer> {
-  if (computing >= MOST_AT_ONCE) {
-    if (waiting.length >= MOST_WAITING) throw new TooManyHashesError();
-    await new Promise<void>((resolve) => waiting.push(resolve));
-  } else {
-    computing++;
-  }
-  try {
-    return await compute(password, salt, length, parameters);
-  } finally {
-    // The turn passes directly to the next one, so `computing` never exceeds its bound.
-    const next = waiting.shift();
-    if (next === undefined) computing--;
-    else next();
-  }
-}
+/** Of all that the process computes. */
+const turns = new HashTurns();
 
 function compute(
   password: string,

@@ -2,11 +2,12 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { Account } from "#contract";
 import { describeObstacle } from "../access/account-standing.ts";
+import { clientKey } from "../access/client-key.ts";
+import { TooManyHashesError, type HashClient } from "./hash-turns.ts";
 import type { Authenticator, LoginAttempt, LoginOutcome } from "./authenticator.ts";
 import {
   DEFAULT_SCRYPT,
   parseHash,
-  TooManyHashesError,
   verifyPassword,
   type ScryptParameters,
 } from "./password-hash.ts";
@@ -40,7 +41,10 @@ export class SettingsAuthenticator implements Authenticator {
     this.#now = now;
   }
 
-  async authenticate({ userName, password }: LoginAttempt): Promise<LoginOutcome> {
+  async authenticate(
+    { userName, password, peerAddress }: LoginAttempt,
+    signal?: AbortSignal,
+  ): Promise<LoginOutcome> {
     const account = this.#accounts.get(userName) ?? this.#anonymousAlias(userName);
     const obstacle = account === undefined ? "unknown user" : describe(account, this.#now());
     if (account?.anonymous === true) {
@@ -49,7 +53,10 @@ export class SettingsAuthenticator implements Authenticator {
     const hash = account?.passwordHash ?? this.#decoyHash;
     let right: boolean;
     try {
-      right = await this.#verify(hash, password);
+      right = await this.#verify(hash, password, {
+        client: clientKey(peerAddress),
+        ...(signal === undefined ? {} : { signal }),
+      });
     } catch (error) {
       if (!(error instanceof TooManyHashesError)) throw error;
       return {
@@ -67,14 +74,14 @@ export class SettingsAuthenticator implements Authenticator {
     return account?.anonymous === true ? account : undefined;
   }
 
-  async #verify(hash: string, password: string): Promise<boolean> {
+  async #verify(hash: string, password: string, client: HashClient): Promise<boolean> {
     const login = createHmac("sha256", this.#key)
       .update(JSON.stringify([hash, password]))
       .digest("base64");
     const until = this.#remembered.get(login);
     if (until !== undefined && until > this.#now()) return true;
     this.#remembered.delete(login);
-    const right = await verifyPassword(hash, password);
+    const right = await verifyPassword(hash, password, client);
     if (right) {
       const oldest = this.#remembered.keys().next();
       if (this.#remembered.size >= MOST_REMEMBERED && oldest.done !== true) {

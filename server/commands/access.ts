@@ -26,7 +26,13 @@ import { findHome, prepareHome } from "../session/homes.ts";
 import { openPresence } from "../session/presence.ts";
 import { chooseByServerName, chooseByUserName, NO_CHOICE } from "../session/site-selection.ts";
 import type { SiteView } from "../session/view.ts";
-import { INITIAL_STATE, LOGGED_OUT, NO_LOGIN, type SessionState } from "../session/state.ts";
+import {
+  IMPLICIT_TLS_STATE,
+  INITIAL_STATE,
+  LOGGED_OUT,
+  NO_LOGIN,
+  type SessionState,
+} from "../session/state.ts";
 import { anything, nothing, text } from "./arguments.ts";
 import { answer, anytime, type Command, type CommandContext } from "./command.ts";
 
@@ -81,18 +87,18 @@ const pass = anytime("PASS", anything, {}, async (context, argument) => {
   if (client.denial !== undefined) {
     return refuse(context, { reason: client.denial, cause: "ipRestriction" }, hostNames);
   }
-  // Asked before, acted on after the password was checked: a denial takes as long as a refusal.
   const standing = view.logonAttempts.standing(peerAddress);
+  // No password of a denied address is looked at, so that its guesses cost nothing.
+  if (standing.kind === "denied" && !standing.logOnly) {
+    const reason = formatLogonDenial(peerAddress, standing);
+    return refuse(context, { reason, cause: "logonAttempts" }, hostNames);
+  }
   const attempt = { userName, password: argument ?? "", peerAddress, siteName };
   const certificate = judgeCertificate(site, account, state, nowMs);
   const outcome = withCertificate(
     certificate,
     admit(siteName, await authenticate(view.authenticator, attempt, signal())),
   );
-  if (standing.kind === "denied" && !standing.logOnly) {
-    const reason = formatLogonDenial(peerAddress, standing);
-    return refuse(context, { reason, cause: "logonAttempts" }, hostNames);
-  }
   if (outcome.kind === "accepted") {
     const shown = certificate.kind === "secondFactor" ? certificate.certificate : undefined;
     return enter(context, site, outcome.account, { hostNames, certificate: shown });
@@ -168,15 +174,20 @@ function admit(siteName: string, outcome: LoginOutcome): LoginOutcome {
   return { kind: "refused", reason: `accounts (${name}).sites does not hold ${siteName}` };
 }
 
-/** The same reply for every reason, later with every failure, and the end after some. */
+/**
+ * The same reply for every reason, later with every failure, and the end after some. It comes at a
+ * multiple of the delay since the command, so that the time does not tell what was looked at.
+ */
 async function refuse(
-  { state, view, signal }: CommandContext,
+  { state, view, signal, nowMs }: CommandContext,
   because: Required<Explanation>,
   hostNames: HostNames,
 ): Promise<Outcome> {
   const { limits } = view;
   const failedLogins = state.failedLogins + 1;
-  await pause(failedLogins * limits.failedLoginDelayMilliseconds, undefined, { signal: signal() });
+  const step = failedLogins * limits.failedLoginDelayMilliseconds;
+  const left = step - (Math.max(0, Date.now() - nowMs) % Math.max(1, step));
+  await pause(left, undefined, { signal: signal() });
   return failedLogins >= limits.failedLogins
     ? { kind: "close", reply: reply.serviceClosing("Too many failed logins; goodbye."), ...because }
     : {
@@ -241,7 +252,7 @@ const reinitialise = anytime("REIN", nothing, { inClear: true }, ({ state, view 
   return answer(reply.greeting("Ready for a new user."), {
     ...LOGGED_OUT,
     site: chooseByServerName(view.sites, channel, serverName, NO_CHOICE),
-    protection: INITIAL_STATE.protection,
+    protection: (channel === "implicitTls" ? IMPLICIT_TLS_STATE : INITIAL_STATE).protection,
   });
 });
 

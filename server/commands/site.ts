@@ -2,7 +2,7 @@
 import { parseMode } from "../protocol/parameters.ts";
 import { reply } from "../protocol/replies.ts";
 import { parseTimeValue } from "../protocol/times.ts";
-import { anything, nothing, toPath, wordAndPath } from "./arguments.ts";
+import { anything, toPath, wordAndPath } from "./arguments.ts";
 import { quota } from "./space.ts";
 import { answer, anytime, loggedIn, type ArgumentKind, type Command } from "./command.ts";
 import { changeModified, NOT_KEPT } from "./modification-times.ts";
@@ -49,14 +49,28 @@ const changeTime = loggedIn(
   },
 );
 
-const help = anytime("SITE HELP", nothing, {}, () =>
-  answer(
-    reply.help(
-      "SITE commands",
-      ...SITE_COMMANDS.map(({ verb, syntax }) => ` ${verb} ${syntax}`.trimEnd()),
-      "End of help",
-    ),
-  ),
+const help = anytime(
+  "SITE HELP",
+  { ...anything, syntax: "[<command>]" },
+  {},
+  (_context, argument) => {
+    if (argument !== undefined) {
+      const asked = `SITE ${argument.trim().toUpperCase()}`;
+      const command = NAMED_COMMANDS.find(({ verb }) => verb === asked);
+      return answer(
+        command === undefined
+          ? reply.notImplemented("Unknown SITE command; see SITE HELP.")
+          : reply.help(`Syntax: ${command.verb} ${command.syntax}`.trimEnd()),
+      );
+    }
+    return answer(
+      reply.help(
+        "SITE commands",
+        ...NAMED_COMMANDS.map(({ verb, syntax }) => ` ${verb} ${syntax}`.trimEnd()),
+        "End of help",
+      ),
+    );
+  },
 );
 
 const unknown = anytime("SITE", { ...anything, syntax: "<command>" }, {}, (_context, argument) =>
@@ -67,4 +81,6 @@ const unknown = anytime("SITE", { ...anything, syntax: "<command>" }, {}, (_cont
   ),
 );
 
-export const SITE_COMMANDS: readonly Command[] = [help, changeMode, changeTime, quota, unknown];
+const NAMED_COMMANDS: readonly Command[] = [help, changeMode, changeTime, quota];
+
+export const SITE_COMMANDS: readonly Command[] = [...NAMED_COMMANDS, unknown];

@@ -24,13 +24,11 @@ const type = loggedIn("TYPE", text("type"), { keeps: ["restart"] }, (_context, a
   }
 });
 
-/** A letter out of those that RFC 959 knows, of which one is served. */
-function choose(argument: string, served: string, known: string, name: string): Reply {
-  const letter = argument.trim().toUpperCase();
-  if (letter === served) return reply.ok(`${name} is ${served}.`);
+/** A letter out of those that RFC 959 knows and this server does not serve, or none that is known. */
+function refuseLetter(letter: string, known: string, name: string, served: string): Reply {
   return letter.length === 1 && known.includes(letter)
-    ? reply.parameterNotImplemented(`Only ${name} ${served} is available.`)
-    : reply.syntaxError(`Unknown ${name}; use ${served}.`);
+    ? reply.parameterNotImplemented(`${name} ${letter} is not available; use ${served}.`)
+    : reply.syntaxError(`Unknown ${name.toLowerCase()}; use ${served}.`);
 }
 
 const mode = loggedIn(
@@ -39,9 +37,13 @@ const mode = loggedIn(
   { keeps: ["restart"], features: () => ["MODE Z"] },
   (_context, argument) => {
     const letter = argument.trim().toUpperCase();
-    if (letter === "Z") return answer(reply.ok("Mode is Z."), { mode: "deflate" });
-    const chosen = choose(argument, "S", "BC", "Mode");
-    return letter === "S" ? answer(chosen, { mode: "stream" }) : answer(chosen);
+    switch (letter) {
+      case "S":
+        return answer(reply.ok("Mode is S."), { mode: "stream" });
+      case "Z":
+        return answer(reply.ok("Mode is Z."), { mode: "deflate" });
+    }
+    return answer(refuseLetter(letter, "BC", "Mode", "MODE S or MODE Z"));
   },
 );
 
@@ -57,7 +59,12 @@ const structure = loggedIn(
   "STRU",
   text("structure"),
   { keeps: ["restart"] },
-  (_context, argument) => answer(choose(argument, "F", "RP", "Structure")),
+  (_context, argument) => {
+    const letter = argument.trim().toUpperCase();
+    return letter === "F"
+      ? answer(reply.ok("Structure is F."))
+      : answer(refuseLetter(letter, "RP", "Structure", "STRU F"));
+  },
 );
 
 const restart = loggedIn(

@@ -1,6 +1,6 @@
 /** Who is logged in: an account on a site, with its rights and the storage as it sees it. */
 import { isDeepStrictEqual } from "node:util";
-import { rightsOf, type Account, type Right } from "#contract";
+import { rightsOf, type Account, type Right, type Site } from "#contract";
 import { planHome, type Home } from "../access/isolation.ts";
 import { planPathMapping } from "../access/path-mapping.ts";
 import { hasExpired } from "../access/account-standing.ts";
@@ -59,6 +59,7 @@ export function createPrincipal(
     clients: site.restrictions.forClient(peerAddress, hostNames),
     subject: { name: account.name, groups: account.groups, anonymous: account.anonymous, rights },
     peerAddress,
+    rulePaths: () => rulePathsOf(site.settings),
     limits: {
       site: { ...site.settings.limits, name: site.name },
       account: { ...account.limits, name: account.name },
@@ -69,6 +70,11 @@ export function createPrincipal(
     kind: "principal",
     principal: { account, siteName: site.name, rights, home: planned.home, storage, visit, view },
   };
+}
+
+/** Where a site's rules about rights and addresses begin to hold. */
+function rulePathsOf({ authorization, ipRestrictions }: Site): readonly string[] {
+  return [...authorization, ...ipRestrictions.rules].map(({ path }) => path);
 }
 
 /** The storage of a folder that the site's settings name. */

@@ -4,9 +4,9 @@
  * it reaches the disk. The one place where a right is enforced; commands cannot go around it.
  */
 import type { Right } from "#contract";
+import { describeGain, type PathRules } from "../access/moved-rights.ts";
 import { formatDecision } from "../access/explanation.ts";
-import type { Authorization, Principal as Subject } from "../access/authorization.ts";
-import { formatIpDecision, type ClientRestrictions } from "../access/ip-restrictions.ts";
+import { formatIpDecision } from "../access/ip-restrictions.ts";
 import type { MappedPath, PathMapping } from "../access/path-mapping.ts";
 import type { RequestedKind, RequestFilter } from "../access/request-filter.ts";
 import { LimitedUpload } from "./limited-upload.ts";
@@ -20,16 +20,13 @@ import {
   type WriteHandle,
   type WriteMode,
 } from "../storage/storage.ts";
+import { nameOf, parentOf } from "../protocol/paths.ts";
 import { DeniedError } from "./denied-error.ts";
 
 /** What decides about one account on one site. */
-export interface SiteRules {
+export interface SiteRules extends PathRules {
   readonly mapping: PathMapping;
-  readonly authorization: Authorization;
   readonly filter: RequestFilter;
-  readonly clients: ClientRestrictions;
-  readonly subject: Subject;
-  readonly peerAddress: string;
   readonly limits: OwnedUploadLimits;
   /** The storage of the site's root or of a virtual directory's folder. */
   readonly storageOf: (folder: string) => StorageAdapter;
@@ -70,7 +67,7 @@ export class SiteStorage implements Storage {
     this.#requireAny(place.mapped);
     const entry = await place.storage.entry(place.path);
     if (entry.kind === "file") this.#filter(path, "file");
-    return place.mapped.isMountPoint ? { ...entry, name: nameIn(path) } : entry;
+    return place.mapped.isMountPoint ? { ...entry, name: nameOf(path) } : entry;
   }
 
   async *list(path: string): AsyncGenerator<readonly Entry[]> {
@@ -143,6 +140,7 @@ export class SiteStorage implements Storage {
       this.#filter(from, "file");
       this.#filter(to, "file");
     }
+    this.#requireNoGain(moved.kind === "directory" ? "directory" : "file", source, target);
     const replaced = await findEntry(target.storage, target.path);
     if (replaced !== undefined && from !== to) this.#require("overwrite", target.mapped);
     await source.storage.rename(source.path, target.path);
@@ -235,6 +233,15 @@ export class SiteStorage implements Storage {
     throw new DeniedError("authorizationRule", reason);
   }
 
+  /** A new name brings no right that the old one lacks, and into another folder it is a new entry. */
+  #requireNoGain(kind: "file" | "directory", { mapped: from }: Place, { mapped: to }: Place): void {
+    if (parentOf(from.sitePath) !== parentOf(to.sitePath)) {
+      this.#require(kind === "directory" ? "makeDirectory" : "create", to);
+    }
+    const gain = describeGain(this.#rules, kind, from.sitePath, to.sitePath);
+    if (gain !== undefined) throw new DeniedError("authorizationRule", gain);
+  }
+
   /** Whoever may do nothing at a path learns nothing of what is there. */
   #requireAny(mapped: MappedPath): void {
     const { authorization, subject } = this.#rules;
@@ -269,8 +276,4 @@ function refuseMountPoint(mapped: MappedPath): void {
 function below(folder: string, path: string): string {
   if (folder === "/") return path;
   return path === folder ? "/" : path.slice(folder.length);
-}
-
-function nameIn(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

@@ -134,6 +134,10 @@ describe("SITE", () => {
     const { text } = await client.expect("SITE HELP", 214);
     for (const command of ["SITE CHMOD", "SITE UTIME", "SITE HELP"])
       expect(text).toContain(command);
-    expect(await client.code("SITE HELP x")).toBe(501);
+    expect(text).not.toContain("\r\n SITE <");
+    expect((await client.expect("SITE HELP chmod", 214)).text).toBe(
+      "214 Syntax: SITE CHMOD <octal mode> <path>",
+    );
+    expect(await client.code("SITE HELP x")).toBe(502);
   });
 });

@@ -178,6 +178,17 @@ describe("explicit TLS", () => {
     expect(await client.code("PROT P")).toBe(200);
   });
 
+  it("keeps data private after REIN with implicit TLS", async () => {
+    await using client = await WireClient.openTls(server.host, server.implicitTlsPort);
+    expect((await client.reply()).code).toBe(220);
+    await client.expect("PBSZ 0", 200);
+    await client.expect("PROT C", 200);
+    await client.expect("REIN", 220);
+    await client.expect("USER alice", 331);
+    await client.expect("PASS secret", 230);
+    expect((await client.expect("STAT", 211)).text).toContain("data connections with TLS");
+  });
+
   it("survives clients that speak no TLS on the implicit port, or leave", async () => {
     for (const bytes of ["USER alice\r\n", ""]) {
       const socket = connect({ host: server.host, port: server.implicitTlsPort });

@@ -70,6 +70,51 @@ describe("authorization rules", () => {
     expect(readdirSync(server.dataFolder).toSorted()).toEqual(["computer.txt", "new", "test.txt"]);
   });
 
+  it("are not got around by a new name, of a file or of the folder around it", async () => {
+    const authorization: Site["authorization"] = [
+      { effect: "allow", users: ["*"] },
+      { effect: "deny", path: "/drop", users: ["user3"], permissions: ["read"] },
+      { effect: "deny", path: "/papers/secret.txt", users: ["user3"] },
+    ];
+    const files = ["drop/a.txt", "papers/secret.txt", "papers/open.txt"];
+    await using server = await start({ authorization }, files);
+    await using user3 = await login(server, "user3");
+    for (const [from, to] of [
+      ["drop/a.txt", "a.txt"],
+      ["drop", "drop2"],
+      ["papers", "papers2"],
+    ]) {
+      await user3.expect(`RNFR ${String(from)}`, 350);
+      await user3.expect(`RNTO ${String(to)}`, 550);
+    }
+    await user3.expect("RNFR drop/a.txt", 350);
+    await user3.expect("RNTO drop/b.txt", 250);
+    await user3.expect("RNFR papers/open.txt", 350);
+    await user3.expect("RNTO open.txt", 250);
+    await using user1 = await login(server, "user1");
+    await user1.expect("RNFR papers", 350);
+    await user1.expect("RNTO papers2", 250);
+    await user3.expect("QUIT", 221);
+    await server.logged("sessionClosed");
+    const reasons = server.records.map(({ reason }) => String(reason));
+    expect(reasons.filter((reason) => reason.includes("authorization.2"))).toHaveLength(1);
+  });
+
+  it("to rename is no right to put something into a folder", async () => {
+    const authorization: Site["authorization"] = [
+      { effect: "allow", users: ["*"] },
+      { effect: "deny", path: "/full", users: ["*"], permissions: ["create", "makeDirectory"] },
+    ];
+    await using server = await start({ authorization }, ["full/a.txt", "b.txt", "c/d.txt"]);
+    await using client = await login(server, "user1");
+    for (const name of ["b.txt", "c"]) {
+      await client.expect(`RNFR ${name}`, 350);
+      await client.expect(`RNTO full/${name}`, 550);
+    }
+    await client.expect("RNFR full/a.txt", 350);
+    await client.expect("RNTO full/e.txt", 250);
+  });
+
   it("say in MLST what may be done", async () => {
     await using server = await start({ authorization: AUTHORIZATION }, [
       "test.txt",

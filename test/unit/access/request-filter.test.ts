@@ -43,6 +43,22 @@ describe("request filter", () => {
     );
   });
 
+  it("sees through the dots and blanks that Windows drops at the end of a name", () => {
+    const denying = filterOf({
+      hiddenSegments: ["_private"],
+      fileExtensions: { mode: "deny", extensions: [".exe"] },
+    });
+    const allowing = filterOf({ fileExtensions: { mode: "allow", extensions: [".txt", "."] } });
+    fc.assert(
+      fc.property(folder, fc.stringMatching(/^[. ]{1,5}$/), (above, tail) => {
+        expect(denying.checkPath(`${above}/a.exe${tail}`, "file")?.kind).toBe("fileExtension");
+        expect(denying.checkPath(`${above}/a.txt${tail}`, "file")).toBeUndefined();
+        expect(denying.hides(`_private${tail}`)).toBe(true);
+        expect(allowing.checkPath(`${above}/a.exe${tail}`, "file")?.kind).toBe("fileExtension");
+      }),
+    );
+  });
+
   it("sees through both normal forms of a name", () => {
     const filter = filterOf({ hiddenSegments: ["Büro"] });
     expect(filter.hides("Büro".normalize("NFD"))).toBe(true);
