@@ -10,6 +10,7 @@ import { SYSTEM_CLOCK } from "./access/system-clock.ts";
 import { chainAuthenticators } from "./auth/authenticator-chain.ts";
 import { createHookSource } from "./auth/hook-source.ts";
 import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
+import { Neighbour } from "./data/neighbour.ts";
 import { mostWorkers, planPortSlices, type PortOwner } from "./data/port-slices.ts";
 import { SharedPassivePorts } from "./data/shared-passive-ports.ts";
 import { JsonLogger } from "./logging/json-logger.ts";
@@ -19,7 +20,6 @@ import type { ToWorker } from "./processes/messages.ts";
 import { readInheritedSockets } from "./session/inherited-sockets.ts";
 import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
 import { describeProblem } from "./startup/problems.ts";
-import { watchOtherGeneration } from "./startup/other-generation.ts";
 import { Reloader } from "./startup/reload.ts";
 import { readSettings } from "./startup/settings-files.ts";
 import type { Serving } from "./startup/serving.ts";
@@ -35,8 +35,8 @@ const EXIT = { finding: 1, usage: 2 } as const;
 interface AdapterChoice {
   readonly logger: Logger;
   readonly owner: PortOwner;
-  /** Whether the other generation has ended. */
-  readonly isAlone: () => boolean;
+  /** The other generation. */
+  readonly neighbour: Neighbour;
   readonly shared: SharedLimits;
   /** Of several processes; one has its own. */
   readonly ticketSecret?: TicketSecret;
@@ -45,7 +45,7 @@ interface AdapterChoice {
 }
 
 function chooseAdapters(choice: AdapterChoice): Adapters {
-  const { logger, owner, isAlone, shared, ticketSecret } = choice;
+  const { logger, owner, neighbour, shared, ticketSecret } = choice;
   const openHook = createHookSource();
   const sharedByProcesses = owner.workers > 1 || owner.generation !== undefined;
   return {
@@ -59,7 +59,7 @@ function chooseAdapters(choice: AdapterChoice): Adapters {
     openPassivePorts: ({ passive, listen }) => {
       const { own, borrowed } = planPortSlices(passive.ports, owner);
       const { addresses } = listen;
-      return new SharedPassivePorts({ ranges: own, borrowed, isAlone, addresses, logger });
+      return new SharedPassivePorts({ ranges: own, borrowed, neighbour, addresses, logger });
     },
     openW3cLog: choice.openW3cLog ?? ((settings) => openW3cFiles(settings, logger)),
     hostNames: DNS_RESOLVER,
@@ -135,6 +135,7 @@ async function open(args: StartupArguments, logger: Logger): Promise<Serving> {
   const settings = await readSettings(args);
   const { generation, statusSocket } = args;
   const workers = countWorkers(args, settings, logger);
+  const neighbour = await meetNeighbour(args);
   const common = { settings, inherited, statusSocket, logger };
   if (workers > 1) {
     // Loaded only here: one process needs none of it.
@@ -144,6 +145,7 @@ async function open(args: StartupArguments, logger: Logger): Promise<Serving> {
       ...common,
       workers,
       generation,
+      neighbour,
       openW3cLog: (log) => openW3cFiles(log, logger),
       spawn: (worker) =>
         fork(process.argv[1] ?? "", process.argv.slice(2), {
@@ -154,14 +156,18 @@ async function open(args: StartupArguments, logger: Logger): Promise<Serving> {
   const connections = openConnectionCounts();
   const shared = { connections, openLogonAttempts, openBandwidth };
   const owner = { generation, worker: 0, workers };
-  const adapters = chooseAdapters({ logger, owner, isAlone: loneliness(args), shared });
+  const adapters = chooseAdapters({ logger, owner, neighbour, shared });
   return SingleProcess.open({ ...common, adapters, connections });
 }
 
-/** Without a generation or a place to look for the other one, nobody shares the passive range. */
-function loneliness({ generation, statusSocket }: StartupArguments): () => boolean {
-  if (generation === undefined || statusSocket === undefined) return () => false;
-  return watchOtherGeneration(generation, statusSocket);
+/** From now on the other generation, if there is one, leaves us our half of the passive range. */
+async function meetNeighbour({ generation, statusSocket }: StartupArguments): Promise<Neighbour> {
+  const neighbour = new Neighbour(generation === undefined ? "absent" : "predecessor");
+  if (generation !== undefined && statusSocket !== undefined) {
+    const { GenerationLink } = await import("./startup/generation-link.ts");
+    await GenerationLink.open({ generation, statusSocket, neighbour });
+  }
+  return neighbour;
 }
 
 function countWorkers(args: StartupArguments, settings: ServerSettings, logger: Logger): number {
@@ -180,14 +186,15 @@ async function runWorker(
 ): Promise<void> {
   const { Worker } = await import("./processes/worker.ts");
   const owner = { ...identity, generation: args.generation };
-  const isAlone = loneliness(args);
+  const neighbour = new Neighbour("predecessor");
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const) {
     process.on(signal, () => undefined);
   }
   const worker = new Worker({
     workers: owner.workers,
+    neighbour,
     logger,
-    chooseAdapters: (resources) => chooseAdapters({ logger, owner, isAlone, ...resources }),
+    chooseAdapters: (resources) => chooseAdapters({ logger, owner, neighbour, ...resources }),
     channel: {
       send: (mail) => {
         if (process.connected) process.send?.(mail, undefined, {}, () => undefined);

@@ -26,7 +26,8 @@ async function enterPassive(
   // The former lease goes back first: the client may hold the last free port itself.
   if (state.data.kind === "passive") await state.data.lease[Symbol.asyncDispose]();
   try {
-    const lease = await view.passivePorts.lease({ peerAddress });
+    const { dataConnectionSeconds: seconds } = currentSite(view, state).limits;
+    const lease = await view.passivePorts.lease({ peerAddress, seconds });
     return answer(announce(lease), { data: { kind: "passive", lease } });
   } catch (error) {
     if (!(error instanceof NoPassivePortError)) throw error;

@@ -10,6 +10,8 @@ import type { Socket } from "node:net";
 export interface LeaseRequest {
   /** Address of the control connection's peer: the only one whose connection is accepted. */
   readonly peerAddress: string;
+  /** How long the lease waits for its transfer; undefined: as long as is usual. */
+  readonly seconds?: number;
 }
 
 /**

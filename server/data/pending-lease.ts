@@ -20,28 +20,43 @@ type State =
  * have been the client's: then nothing else will come, and the wait should not last. It may have
  * been a stranger's: then the client still has this long.
  */
-const AFTER_RESET_MILLISECONDS = 5000;
+const AFTER_RESET_MILLISECONDS = 1000;
+
+export interface LeaseEvents {
+  /** The connection is here: from now on the lease needs no listener. */
+  readonly onHeld: (lease: PendingLease) => void;
+  /** Told once: the port no longer waits for this peer. */
+  readonly onOver: (lease: PendingLease) => void;
+}
 
 export class PendingLease implements PassiveLease {
   readonly port: number;
   /** Canonical address of the only peer that may connect. */
   readonly peerAddress: string;
   readonly leasedMs = Date.now();
-  readonly #onOver: (lease: PendingLease) => void;
+  /** When it is taken back if no transfer has asked for its connection. */
+  readonly untilMs: number;
+  readonly #events: LeaseEvents;
   #state: State = { kind: "waiting" };
   #wasReset = false;
   #resetTimer: NodeJS.Timeout | undefined;
 
-  /** @param onOver is told once, when the port no longer waits for this peer. */
-  constructor(port: number, peerAddress: string, onOver: (lease: PendingLease) => void) {
+  /** @param seconds how long it waits for a transfer. */
+  constructor(port: number, peerAddress: string, seconds: number, events: LeaseEvents) {
     this.port = port;
     this.peerAddress = peerAddress;
-    this.#onOver = onOver;
+    this.untilMs = this.leasedMs + seconds * 1000;
+    this.#events = events;
   }
 
   /** No transfer has asked for the connection yet: the lease may be taken back. */
   get isUnused(): boolean {
     return this.#state.kind === "waiting" || this.#state.kind === "held";
+  }
+
+  /** Its client is still to connect, so somebody has to listen. */
+  get isExpecting(): boolean {
+    return this.#state.kind === "waiting" || this.#state.kind === "accepting";
   }
 
   /** Offers a connection of the leased peer; false when the lease has one already. */
@@ -50,6 +65,7 @@ export class PendingLease implements PassiveLease {
       case "waiting":
         // Nothing reads it yet, so whether its client is still there shows when the transfer does.
         this.#state = { kind: "held", socket };
+        this.#events.onHeld(this);
         return true;
       case "accepting":
         this.#state.deliver(socket);
@@ -139,7 +155,7 @@ export class PendingLease implements PassiveLease {
   #finish(): void {
     clearTimeout(this.#resetTimer);
     this.#state = { kind: "over" };
-    this.#onOver(this);
+    this.#events.onOver(this);
   }
 }
 

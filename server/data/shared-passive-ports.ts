@@ -1,14 +1,13 @@
 /**
- * Passive ports over listeners that stay open.
- *
- * A listener is opened when its port is first leased and kept for the transfers that follow. Ports
- * are bound, never probed: one that another process holds is left out and tried again later.
+ * Passive ports over listeners that stay open: a port is leased to several clients at once, one
+ * lease for each address.
  */
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { countPorts, type PortRange } from "#contract";
 import type { Logger } from "../logging/logger.ts";
 import { canonicalAddress } from "../protocol/addresses.ts";
-import { codeOf, openPassiveListener } from "./passive-listener.ts";
+import { Neighbour, type NeighbourState } from "./neighbour.ts";
+import { PassiveListeners } from "./passive-listeners.ts";
 import {
   NoPassivePortError,
   type LeaseRequest,
@@ -21,51 +20,54 @@ import { PortCycle } from "./port-cycle.ts";
 export interface SharedPassivePortsOptions {
   /** The slices of the passive range that this process prefers; no other one prefers them. */
   readonly ranges: readonly PortRange[];
-  /** Slices that another process prefers, for when the own ones are exhausted. */
+  /** Slices that a process of the other generation prefers. */
   readonly borrowed?: readonly PortRange[];
-  /** True once that process has ended: the borrowed slices are then as good as the own ones. */
-  readonly isAlone?: () => boolean;
+  /** The other generation; without one nobody else has any of the ports. */
+  readonly neighbour?: Neighbour;
   /** Local addresses, as in the settings; `::` covers IPv4 too. */
   readonly addresses: readonly string[];
   readonly logger: Logger;
   /** How long a port that cannot be bound is left alone while there are others. */
   readonly retrySeconds?: number;
-  /** How long a lease waits for its transfer command. */
+  /** How long a lease waits for its transfer command, unless its request says. */
   readonly leaseSeconds?: number;
   /** How long a lease is safe from being taken back for somebody else of its address. */
   readonly safeSeconds?: number;
   /** How long a listener without leases stays open. */
   readonly listenerSeconds?: number;
+  /** How long a client waits for a port while none is free. */
+  readonly patienceMilliseconds?: number;
 }
 
 const RETRY_SECONDS = 30;
 /** The same when every other port is taken. */
 const URGENT_RETRY_MILLISECONDS = 1000;
-const LEASE_SECONDS = 120;
+const LEASE_SECONDS = 60;
 /** Clients that mean to use a lease do so within a few round trips. */
 const SAFE_SECONDS = 5;
 const LISTENER_SECONDS = 60;
-const SWEEPS_PER_PERIOD = 4;
+const PATIENCE_MILLISECONDS = 1500;
+/** Between two looks for a port while none is free. */
+const LOOK_MILLISECONDS = 100;
+const SWEEP_MILLISECONDS = 5000;
 /** Strangers are logged this often at most, with their number. */
 const STRANGERS_MILLISECONDS = 1000;
 
-type Listener =
-  | { readonly kind: "opening"; readonly opened: Promise<boolean> }
-  /** `idleMs`: since when no lease has been here. */
-  | { readonly kind: "open"; readonly servers: readonly Server[]; idleMs: number }
-  | { readonly kind: "unavailable"; readonly triedMs: number };
-
 export class SharedPassivePorts implements PassivePorts {
   readonly #options: SharedPassivePortsOptions;
+  readonly #neighbour: Neighbour;
+  readonly #watch: Disposable;
   readonly #own: PortCycle;
   readonly #borrowed: PortCycle;
   /** Both, for when nobody else prefers any of them. */
   readonly #all: PortCycle;
   readonly #borrowedPorts: ReadonlySet<number>;
-  readonly #listeners = new Map<number, Listener>();
+  readonly #listeners: PassiveListeners;
   /** Pending leases by port and canonical address of the peer. */
   readonly #leases = new Map<number, Map<string, PendingLease>>();
   readonly #sweeper: NodeJS.Timeout;
+  /** Those who wait for a lease. */
+  readonly #waiting: (() => void)[] = [];
   #pending = 0;
   #strangers = 0;
   #strangersLoggedMs = 0;
@@ -73,73 +75,101 @@ export class SharedPassivePorts implements PassivePorts {
 
   constructor(options: SharedPassivePortsOptions) {
     this.#options = options;
+    const { ranges, addresses, logger } = options;
+    const own = ranges.flatMap(portsOf);
     const borrowed = (options.borrowed ?? []).flatMap(portsOf);
-    this.#own = new PortCycle(options.ranges.flatMap(portsOf));
+    this.#neighbour = options.neighbour ?? new Neighbour("absent");
+    this.#own = new PortCycle(own);
     this.#borrowed = new PortCycle(borrowed);
-    this.#all = new PortCycle([...options.ranges.flatMap(portsOf), ...borrowed]);
+    this.#all = new PortCycle([...own, ...borrowed]);
     this.#borrowedPorts = new Set(borrowed);
-    const { leaseSeconds = LEASE_SECONDS, listenerSeconds = LISTENER_SECONDS } = options;
-    const periodMs = (Math.min(leaseSeconds, listenerSeconds) * 1000) / SWEEPS_PER_PERIOD;
-    this.#sweeper = setInterval(() => this.#sweep(Date.now()), periodMs);
+    this.#listeners = new PassiveListeners({
+      addresses,
+      logger,
+      shared: borrowed.length > 0,
+      onConnection: (port, socket) => this.#onConnection(port, socket),
+      onOpen: (port) => this.#giveUp(port),
+    });
+    this.#watch = this.#neighbour.watch(() => this.#giveUpAll());
+    this.#sweeper = setInterval(() => this.#sweep(Date.now()), SWEEP_MILLISECONDS);
     this.#sweeper.unref();
   }
 
-  async lease({ peerAddress }: LeaseRequest): Promise<PassiveLease> {
-    const peer = canonicalAddress(peerAddress);
-    const { retrySeconds = RETRY_SECONDS } = this.#options;
-    // A port that turns out to be taken costs another turn; each is tried once per turn at most.
-    const lease =
-      (this.#isAlone() ? await this.#leaseFrom(this.#all, peer, retrySeconds * 1000) : undefined) ??
-      (await this.#leaseFrom(this.#own, peer, retrySeconds * 1000)) ??
-      (await this.#leaseFrom(this.#borrowed, peer, retrySeconds * 1000)) ??
-      (await this.#leaseFrom(this.#own, peer, URGENT_RETRY_MILLISECONDS)) ??
-      (await this.#leaseFrom(this.#borrowed, peer, URGENT_RETRY_MILLISECONDS)) ??
-      (await this.#takeBack(peer));
-    if (lease !== undefined) return lease;
+  async lease({ peerAddress, seconds }: LeaseRequest): Promise<PassiveLease> {
+    const { retrySeconds = RETRY_SECONDS, leaseSeconds = LEASE_SECONDS } = this.#options;
+    const { patienceMilliseconds = PATIENCE_MILLISECONDS } = this.#options;
+    const asked = { peer: canonicalAddress(peerAddress), seconds: seconds ?? leaseSeconds };
+    const untilMs = Date.now() + patienceMilliseconds;
+    const first =
+      (await this.#leaseFromAny(asked, retrySeconds * 1000)) ??
+      (await this.#leaseFromAny(asked, URGENT_RETRY_MILLISECONDS)) ??
+      (await this.#takeBack(asked));
+    if (first !== undefined) return first;
+    // Leases are short, and another process may be about to let go of a port.
+    while (Date.now() < untilMs && this.#state !== "closed") {
+      await this.#nextChance();
+      const lease = await this.#leaseFromAny(asked, LOOK_MILLISECONDS / 2);
+      if (lease !== undefined) return lease;
+    }
     throw new NoPassivePortError("every passive port is taken or cannot be opened");
   }
 
   withdraw(): void {
     if (this.#state === "open") this.#state = "withdrawn";
-    for (const port of this.#borrowedPorts) if (!this.#leases.has(port)) this.#close(port);
+    this.#giveUpAll();
   }
 
   usage(): { readonly ports: number; readonly listening: number; readonly pending: number } {
-    let listening = 0;
-    for (const { kind } of this.#listeners.values()) if (kind === "open") listening++;
-    const { size } = this.#isAlone() ? this.#all : this.#own;
-    return { ports: size, listening, pending: this.#pending };
-  }
-
-  #isAlone(): boolean {
-    return this.#state === "open" && this.#options.isAlone?.() === true;
+    const { size } = this.#standing === "absent" ? this.#all : this.#own;
+    return { ports: size, listening: this.#listeners.count, pending: this.#pending };
   }
 
   /** Stops listening. Connections that were accepted live on with their owners. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#state = "closed";
+    this.#watch[Symbol.dispose]();
     clearInterval(this.#sweeper);
     for (const lease of this.#allLeases()) lease.release();
-    await Promise.all(
-      [...this.#listeners.values()].flatMap((listener) =>
-        listener.kind === "opening" ? [listener.opened] : [],
-      ),
-    );
-    for (const port of this.#listeners.keys()) this.#close(port);
+    await this.#listeners[Symbol.asyncDispose]();
   }
 
-  async #leaseFrom(
-    cycle: PortCycle,
-    peer: string,
-    retryMs: number,
-  ): Promise<PendingLease | undefined> {
-    for (let tried = 0; tried < cycle.size; tried++) {
-      if (this.#state === "closed") return undefined;
-      if (this.#state === "withdrawn" && cycle === this.#borrowed) return undefined;
-      const lease = this.#reserve(cycle, peer, Date.now() - retryMs);
-      if (lease === undefined) return undefined;
-      if (await this.#open(lease.port)) return lease;
-      lease.release();
+  /** Who leaves has a successor, even if it shows later. */
+  get #standing(): NeighbourState {
+    return this.#state === "open" ? this.#neighbour.state : "successor";
+  }
+
+  /** Where to look for a port, the preferred ones first. */
+  #cycles(): readonly PortCycle[] {
+    switch (this.#standing) {
+      case "absent":
+        return [this.#all];
+      case "predecessor":
+        return [this.#own, this.#borrowed];
+      case "successor":
+        return [this.#own];
+    }
+  }
+
+  /** Resolves when a lease has ended, or when it is time to ask the kernel again. */
+  async #nextChance(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    const timer = setTimeout(resolve, LOOK_MILLISECONDS);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  /** A port that turns out to be taken costs another turn; each is tried once at most. */
+  async #leaseFromAny(asked: Asked, retryMs: number): Promise<PendingLease | undefined> {
+    for (const cycle of this.#cycles()) {
+      for (let tried = 0; tried < cycle.size; tried++) {
+        // What has changed meanwhile is for the next look.
+        if (this.#state === "closed" || !this.#cycles().includes(cycle)) break;
+        const lease = this.#reserve(cycle, asked, Date.now() - retryMs);
+        if (lease === undefined) break;
+        if (await this.#listeners.open(lease.port)) return lease;
+        lease.release();
+      }
     }
     return undefined;
   }
@@ -148,35 +178,39 @@ export class SharedPassivePorts implements PassivePorts {
    * Every port has a lease for this client's address: the one that has gone unused for longest is
    * taken back. An address that hoards leases so takes them from nobody but itself.
    */
-  async #takeBack(peer: string): Promise<PendingLease | undefined> {
+  async #takeBack(asked: Asked): Promise<PendingLease | undefined> {
+    const { peer } = asked;
     const { logger, safeSeconds = SAFE_SECONDS } = this.#options;
     let oldest: PendingLease | undefined;
-    for (const peers of this.#leases.values()) {
+    for (const [port, peers] of this.#leases) {
       const lease = peers.get(peer);
-      if (lease?.isUnused !== true) continue;
+      if (lease?.isUnused !== true || this.#isGivenUp(port)) continue;
       if (oldest === undefined || lease.leasedMs < oldest.leasedMs) oldest = lease;
     }
     if (oldest === undefined || Date.now() - oldest.leasedMs < safeSeconds * 1000) return undefined;
     oldest.release();
     logger.log("info", "passiveLeaseTakenBack", { port: oldest.port, peer });
-    const lease = this.#add(oldest.port, peer);
-    if (await this.#open(lease.port)) return lease;
+    const lease = this.#add(oldest.port, asked);
+    if (await this.#listeners.open(lease.port)) return lease;
     lease.release();
     return undefined;
   }
 
   /** Takes the pair (port, peer) at once, so that nobody else gets it while the port opens. */
-  #reserve(cycle: PortCycle, peer: string, triedBeforeMs: number): PendingLease | undefined {
-    const port = cycle.take((candidate) => {
-      const listener = this.#listeners.get(candidate);
-      if (listener?.kind === "unavailable" && listener.triedMs > triedBeforeMs) return false;
-      return this.#leases.get(candidate)?.has(peer) !== true;
-    });
-    return port === undefined ? undefined : this.#add(port, peer);
+  #reserve(cycle: PortCycle, asked: Asked, triedBeforeMs: number): PendingLease | undefined {
+    const port = cycle.take(
+      (candidate) =>
+        !this.#listeners.wasUnavailable(candidate, triedBeforeMs) &&
+        this.#leases.get(candidate)?.has(asked.peer) !== true,
+    );
+    return port === undefined ? undefined : this.#add(port, asked);
   }
 
-  #add(port: number, peer: string): PendingLease {
-    const lease = new PendingLease(port, peer, this.#onOver);
+  #add(port: number, { peer, seconds }: Asked): PendingLease {
+    const lease = new PendingLease(port, peer, seconds, {
+      onHeld: () => this.#giveUp(port),
+      onOver: this.#onOver,
+    });
     const peers = this.#leases.get(port) ?? new Map<string, PendingLease>();
     this.#leases.set(port, peers.set(peer, lease));
     this.#pending++;
@@ -187,60 +221,36 @@ export class SharedPassivePorts implements PassivePorts {
     const peers = this.#leases.get(port);
     peers?.delete(peerAddress);
     this.#pending--;
-    if (peers?.size !== 0) return;
-    this.#leases.delete(port);
-    const listener = this.#listeners.get(port);
-    if (listener?.kind === "open") listener.idleMs = Date.now();
-    if (this.#state === "withdrawn" && this.#borrowedPorts.has(port)) this.#close(port);
+    if (peers?.size === 0) {
+      this.#leases.delete(port);
+      this.#listeners.idle(port, Date.now());
+    }
+    this.#giveUp(port);
+    for (const wake of this.#waiting.splice(0)) wake();
   };
 
-  #open(port: number): Promise<boolean> | boolean {
-    const listener = this.#listeners.get(port);
-    if (listener?.kind === "open") return true;
-    if (listener?.kind === "opening") return listener.opened;
-    const opened = this.#listen(port);
-    this.#listeners.set(port, { kind: "opening", opened });
-    return opened;
+  /** Whether the port is our neighbour's, so that we listen there no longer than we must. */
+  #isGivenUp(port: number): boolean {
+    return this.#standing !== "absent" && this.#borrowedPorts.has(port);
   }
 
-  async #listen(port: number): Promise<boolean> {
-    const { addresses, logger } = this.#options;
-    try {
-      const servers = await openPassiveListener({
-        port,
-        addresses,
-        onConnection: (socket) => this.#onConnection(port, socket),
-        onError: (error) =>
-          logger.log("warn", "passiveListenerError", { port, reason: codeOf(error) }),
-      });
-      this.#listeners.set(port, { kind: "open", servers, idleMs: Date.now() });
-      return this.#state !== "closed";
-    } catch (error) {
-      this.#listeners.set(port, { kind: "unavailable", triedMs: Date.now() });
-      const reason = codeOf(error);
-      // During an upgrade the other generation may well have it.
-      const level = reason === "EADDRINUSE" && this.#borrowed.size > 0 ? "info" : "warn";
-      logger.log(level, "passivePortUnavailable", { port, reason });
-      return false;
-    }
+  /** Closes the port if it is our neighbour's and no client is still to connect to it. */
+  #giveUp(port: number): void {
+    if (!this.#isGivenUp(port)) return;
+    for (const lease of this.#leases.get(port)?.values() ?? []) if (lease.isExpecting) return;
+    this.#listeners.close(port);
   }
 
-  #close(port: number): void {
-    const listener = this.#listeners.get(port);
-    if (listener?.kind !== "open") return;
-    for (const server of listener.servers) server.close();
-    this.#listeners.delete(port);
+  #giveUpAll(): void {
+    for (const port of this.#borrowedPorts) this.#giveUp(port);
   }
 
   #sweep(nowMs: number): void {
-    const { leaseSeconds = LEASE_SECONDS, listenerSeconds = LISTENER_SECONDS } = this.#options;
+    const { listenerSeconds = LISTENER_SECONDS } = this.#options;
     for (const lease of this.#allLeases()) {
-      if (lease.isUnused && nowMs - lease.leasedMs >= leaseSeconds * 1000) lease.release();
+      if (lease.isUnused && nowMs >= lease.untilMs) lease.release();
     }
-    for (const [port, listener] of this.#listeners) {
-      if (listener.kind !== "open" || this.#leases.has(port)) continue;
-      if (nowMs - listener.idleMs >= listenerSeconds * 1000) this.#close(port);
-    }
+    this.#listeners.closeIdle(nowMs - listenerSeconds * 1000, (port) => this.#leases.has(port));
   }
 
   #allLeases(): readonly PendingLease[] {
@@ -272,6 +282,14 @@ export class SharedPassivePorts implements PassivePorts {
     this.#strangersLoggedMs = nowMs;
     this.#strangers = 0;
   }
+}
+
+/** Who asks for a lease. */
+interface Asked {
+  /** Canonical address. */
+  readonly peer: string;
+  /** How long the lease waits for its transfer. */
+  readonly seconds: number;
 }
 
 function portsOf(range: PortRange): number[] {

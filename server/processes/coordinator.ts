@@ -10,6 +10,7 @@ import { openConnectionCounts } from "../access/connection-limits.ts";
 import { planIpRestrictions } from "../access/ip-restrictions.ts";
 import { openLogonAttempts } from "../access/logon-attempts.ts";
 import { SYSTEM_CLOCK } from "../access/system-clock.ts";
+import type { Neighbour, NeighbourState } from "../data/neighbour.ts";
 import { mostWorkers, type Generation } from "../data/port-slices.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { W3cLog } from "../logging/w3c-log.ts";
@@ -35,6 +36,8 @@ export interface CoordinatorOptions {
   /** Two or more. */
   readonly workers: number;
   readonly generation: Generation | undefined;
+  /** The other generation, of which the workers are told. */
+  readonly neighbour: Neighbour;
   readonly spawn: (index: number) => ChildProcess;
   readonly openW3cLog: (settings: ServerSettings["log"]) => W3cLog;
   readonly inherited: InheritedSockets;
@@ -52,6 +55,7 @@ export class Coordinator implements Serving {
   readonly #listeners: Listeners;
   readonly #pages: StatusPages;
   readonly #timer: NodeJS.Timeout;
+  readonly #watch: Disposable;
   #view: DoorView;
   #w3cLog: W3cLog | undefined;
   #sentSecret: Buffer;
@@ -60,7 +64,7 @@ export class Coordinator implements Serving {
   private constructor(options: CoordinatorOptions) {
     this.#options = options;
     this.workers = options.workers;
-    const { settings, workers, spawn, inherited, logger } = options;
+    const { settings, workers, neighbour, spawn, inherited, logger } = options;
     this.#view = openDoorView(settings);
     this.#sentSecret = this.#ticketSecret.current();
     this.#crew = new Crew({
@@ -96,6 +100,7 @@ export class Coordinator implements Serving {
         else door.accept(socket, purpose);
       },
     });
+    this.#watch = neighbour.watch((state) => this.#meet(state));
     this.#timer = setInterval(() => this.#share(), REPORT_MILLISECONDS);
   }
 
@@ -193,6 +198,7 @@ export class Coordinator implements Serving {
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#watch[Symbol.dispose]();
     this.#pages[Symbol.dispose]();
     await this.#listeners[Symbol.asyncDispose]();
     await this.#crew.close();
@@ -210,7 +216,18 @@ export class Coordinator implements Serving {
   }
 
   #settingsOf(settings: ServerSettings): WorkerSettings {
-    return { settings, ticketSecret: this.#ticketSecret.current().toString("base64") };
+    const ticketSecret = this.#ticketSecret.current().toString("base64");
+    return { settings, ticketSecret, neighbour: this.#options.neighbour.state };
+  }
+
+  /** Those that do not serve yet hold no ports: nobody waits for them. */
+  async #meet(state: NeighbourState): Promise<void> {
+    await Promise.all(
+      this.#crew.all().map(async (worker) => {
+        const met = worker.meet(state);
+        if (worker.serving) await met;
+      }),
+    );
   }
 
   #openW3cLog({ log }: ServerSettings): W3cLog | undefined {

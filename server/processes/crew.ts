@@ -53,6 +53,11 @@ export class Crew {
     return [...this.#workers.values()].filter(({ serving }) => serving);
   }
 
+  /** Those that serve, and those that are about to. */
+  all(): readonly WorkerProcess[] {
+    return [...this.#workers.values()];
+  }
+
   get sessions(): number {
     let count = this.#waiting.length;
     for (const { sessions } of this.#workers.values()) count += sessions.size;

@@ -5,12 +5,14 @@ import type { W3cRecord } from "../logging/w3c-format.ts";
 import type { ListenerMode } from "../session/listeners.ts";
 import type { Counters, Gauges } from "../status/metrics.ts";
 import type { ScopeUse, Share } from "../access/bandwidth.ts";
+import type { NeighbourState } from "../data/neighbour.ts";
 
 /** The settings that a worker is to put in force. */
 export interface WorkerSettings {
   readonly settings: ServerSettings;
   /** Of session tickets, in Base64: sessions resume in every worker. */
   readonly ticketSecret: string;
+  readonly neighbour: NeighbourState;
 }
 
 export type ToWorker =
@@ -29,6 +31,8 @@ export type ToWorker =
   | { readonly kind: "denial"; readonly address: string; readonly remainingMs: number }
   | { readonly kind: "shares"; readonly shares: readonly ScopeShare[] }
   | { readonly kind: "ticketSecret"; readonly ticketSecret: string }
+  /** The other generation has come or gone. Answered with `done` once ports are let go. */
+  | { readonly kind: "neighbour"; readonly id: number; readonly state: NeighbourState }
   | { readonly kind: "report"; readonly id: number }
   /** Answered with `done` when the last session has ended. */
   | { readonly kind: "drain"; readonly id: number; readonly idleMilliseconds: number }

@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import type { ScopeUse } from "../access/bandwidth.ts";
+import type { NeighbourState } from "../data/neighbour.ts";
 import type { AdmittedClient } from "../session/door.ts";
 import type { StatusReport } from "../status/status-pages.ts";
 import type { FromWorker, ToWorker, WorkerMail, WorkerSettings } from "./messages.ts";
@@ -78,6 +79,11 @@ export class WorkerProcess {
   async settle(how: "commit" | "abandon"): Promise<void> {
     await this.#ask((id) => ({ kind: how, id }));
     if (how === "commit") this.serving = !this.ended;
+  }
+
+  /** Tells of the other generation; resolves when the worker has made room for it. */
+  async meet(state: NeighbourState): Promise<void> {
+    await this.#ask((id) => ({ kind: "neighbour", id, state }));
   }
 
   /** Hands a client over, with the place that it takes. */

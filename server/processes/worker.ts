@@ -1,5 +1,6 @@
 /** A worker process: serves the clients that the coordinator hands it. */
 import type { Socket } from "node:net";
+import type { Neighbour } from "../data/neighbour.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { W3cLog } from "../logging/w3c-log.ts";
 import type { W3cRecord } from "../logging/w3c-format.ts";
@@ -29,6 +30,8 @@ export interface WorkerResources {
 export interface WorkerOptions {
   readonly channel: CoordinatorChannel;
   readonly workers: number;
+  /** As the coordinator knows it. */
+  readonly neighbour: Neighbour;
   readonly logger: Logger;
   readonly chooseAdapters: (resources: WorkerResources) => Adapters;
 }
@@ -40,6 +43,7 @@ export class Worker {
   readonly #channel: CoordinatorChannel;
   #mail: FromWorker[] = [];
   readonly #logger: Logger;
+  readonly #neighbour: Neighbour;
   readonly #limits: CoordinatedLimits;
   readonly #adapters: Adapters;
   readonly #cut = new AbortController();
@@ -48,8 +52,9 @@ export class Worker {
   #prepared: ServerView | undefined;
   #lastFigures = "";
 
-  constructor({ channel, workers, logger, chooseAdapters }: WorkerOptions) {
+  constructor({ channel, workers, neighbour, logger, chooseAdapters }: WorkerOptions) {
     this.#channel = channel;
+    this.#neighbour = neighbour;
     this.#logger = logger;
     this.#limits = new CoordinatedLimits(workers, (message) => this.#send(message));
     this.#adapters = chooseAdapters({
@@ -66,6 +71,7 @@ export class Worker {
     switch (message.kind) {
       case "prepare":
         this.#setTicketSecret(message.ticketSecret);
+        void this.#neighbour.change(message.neighbour);
         void this.#prepare(message);
         return;
       case "commit":
@@ -86,6 +92,9 @@ export class Worker {
         return;
       case "ticketSecret":
         this.#setTicketSecret(message.ticketSecret);
+        return;
+      case "neighbour":
+        void this.#neighbour.change(message.state).then(() => this.#done(message.id));
         return;
       case "report":
         this.#sendFigures(message.id);

@@ -1,6 +1,6 @@
 /** One generation of the server takes over from another while clients keep coming. */
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -14,19 +14,21 @@ const CHEAP = { logCost: 4, blockSize: 8, parallelism: 1 };
 /** That many clients meet the successor while its predecessor still drains. */
 const VISITS = 24;
 const PATIENT = { timeout: 60_000, interval: 50 };
-const LARGE_BYTES = 48 * 1024 * 1024;
+const LARGE_BYTES = 24 * 1024 * 1024;
+const VISITORS = 4;
 
 interface Site extends AsyncDisposable {
   readonly folder: string;
   readonly controlPort: number;
   readonly healthPort: number;
+  readonly passivePorts: readonly number[];
   readonly args: readonly string[];
   readonly large: Buffer;
 }
 
-async function makeSite(): Promise<Site> {
+async function makeSite(passivePorts = 12): Promise<Site> {
   const folder = await mkdtemp(join(tmpdir(), "gangway-handover-"));
-  const [controlPort = 0, healthPort = 0, ...passive] = await freePorts(HOST, 14);
+  const [controlPort = 0, healthPort = 0, ...passive] = await freePorts(HOST, passivePorts + 2);
   const large = randomBytes(LARGE_BYTES);
   await mkdir(join(folder, "data"));
   await writeFile(join(folder, "data", "large.bin"), large);
@@ -43,6 +45,7 @@ async function makeSite(): Promise<Site> {
     folder,
     controlPort,
     healthPort,
+    passivePorts: passive,
     args: ["--settings", join(folder, "settings.json")],
     large,
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
@@ -64,6 +67,16 @@ async function sessionsOpened(unit: Unit): Promise<number> {
   return page.counted.sessionsOpened;
 }
 
+/** Ports of `among` that are listened on, each as often as the kernel names it. */
+async function listening(among: readonly number[]): Promise<readonly number[]> {
+  const lines = (await readFile("/proc/net/tcp", "utf8")).split("\n").slice(1);
+  return lines.flatMap((line) => {
+    const [, local, , state] = line.trim().split(/\s+/);
+    const port = Number.parseInt(local?.split(":")[1] ?? "", 16);
+    return state === "0A" && among.includes(port) ? [port] : [];
+  });
+}
+
 /** Clients that come one after another, until told to stop. */
 async function keepVisiting(port: number, until: AbortSignal): Promise<number> {
   let visits = 0;
@@ -74,13 +87,24 @@ async function keepVisiting(port: number, until: AbortSignal): Promise<number> {
   return visits;
 }
 
-test.each([[[]], [["--workers", "2"]]])(
-  "a hand-over refuses no client and cuts no transfer (%j)",
-  async (more) => {
-    await using site = await makeSite();
-    const { controlPort, healthPort, args, large } = site;
+test.each([
+  { ports: 12, more: [] },
+  { ports: 12, more: ["--workers", "2"] },
+  // Each process has one port of its own, and clients come at once.
+  { ports: 4, more: [] },
+  { ports: 4, more: ["--workers", "2"] },
+])(
+  "a hand-over refuses no client and cuts no transfer ($ports ports $more)",
+  async ({ ports, more }) => {
+    await using site = await makeSite(ports);
+    const { controlPort, healthPort, passivePorts, args, large } = site;
     await using holder = await SocketHolder.open(HOST, [controlPort, healthPort], site.folder);
     const a = await holder.start("a", [...args, ...more]);
+    // Alone, it has used every port by now and then.
+    await vi.waitUntil(async () => {
+      await visit(controlPort);
+      return (await listening(passivePorts)).length === ports;
+    }, PATIENT);
     await using downloader = await WireClient.open(HOST, controlPort);
     await downloader.login();
     const data = await downloader.openData();
@@ -95,13 +119,15 @@ test.each([[[]], [["--workers", "2"]]])(
     const enough = new AbortController();
     stop.defer(() => enough.abort());
     const visitors = Promise.all(
-      Array.from({ length: 4 }, () => keepVisiting(controlPort, enough.signal)),
+      Array.from({ length: VISITORS }, () => keepVisiting(controlPort, enough.signal)),
     );
     const b = await holder.start("b", [...args, ...more]);
     process.kill(a.processId, "SIGUSR2");
     await vi.waitUntil(async () => (await statusOf(a, "/healthz"))?.status === 503, PATIENT);
     const before = await sessionsOpened(b);
     await vi.waitUntil(async () => (await sessionsOpened(b)) >= before + VISITS, PATIENT);
+    const listened = await listening(passivePorts);
+    expect(new Set(listened).size).toBe(listened.length);
     // Azure's probe meets the one that serves.
     expect((await fetch(`http://${HOST}:${String(healthPort)}/healthz`)).status).toBe(200);
     enough.abort();

@@ -1,6 +1,7 @@
 /** Does what systemd does with socket units: holds the control sockets and hands them to servers. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
 import { get } from "node:http";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
@@ -60,7 +61,9 @@ export class SocketHolder implements AsyncDisposable {
 
   /** Starts a generation of the server; resolves once its health page says that it serves. */
   async start(name: "a" | "b", args: readonly string[]): Promise<Unit> {
-    const statusSocket = join(this.#folder, `${name}.sock`);
+    // As the service manager makes it: a folder for each generation.
+    await mkdir(join(this.#folder, name), { recursive: true });
+    const statusSocket = join(this.#folder, name, "status.sock");
     const generation = ["--generation", name, "--status-socket", statusSocket];
     const before = this.records.length;
     const command = [process.execPath, ENTRY, ...args, ...generation];

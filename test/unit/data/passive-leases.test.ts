@@ -1,4 +1,4 @@
-/** How long leases and listeners last, who gets the last port, and two processes on one range. */
+/** How long leases and listeners last, who gets the last port, and connections that are reset. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -32,6 +32,7 @@ function openPorts(options: Partial<SharedPassivePortsOptions> = {}): SharedPass
     ranges: [{ first, last: first + PORTS - 1 }],
     addresses: ["127.0.0.1"],
     logger: NULL_LOGGER,
+    patienceMilliseconds: 0,
     ...options,
   });
   opened.push(ports);
@@ -45,12 +46,6 @@ function dial(port: number): Socket {
   return client;
 }
 
-/** Half `a` is the lower one. */
-const halves = (): Record<"a" | "b", { first: number; last: number }> => ({
-  a: { first, last: first + PORTS / 2 - 1 },
-  b: { first: first + PORTS / 2, last: first + PORTS - 1 },
-});
-
 test("a lease that no transfer uses ends, and so does its listener", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
   const ports = openPorts({ leaseSeconds: 120, listenerSeconds: 60 });
@@ -63,6 +58,15 @@ test("a lease that no transfer uses ends, and so does its listener", async () =>
   vi.advanceTimersByTime(80_000);
   expect(ports.usage()).toMatchObject({ listening: 0, pending: 0 });
   await expect(once(dial(lease.port), "connect")).rejects.toThrow("ECONNREFUSED");
+});
+
+test("a lease ends when its request says", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
+  const ports = openPorts();
+  await ports.lease({ ...CLIENT, seconds: 10 });
+  await ports.lease({ ...CLIENT, seconds: 100 });
+  vi.advanceTimersByTime(20_000);
+  expect(ports.usage().pending).toBe(1);
 });
 
 test("a lease whose transfer waits does not end before the transfer does", async () => {
@@ -93,6 +97,15 @@ test("whoever hoards leases loses the oldest unused one to the next of its addre
   busy.forEach((each) => void each.catch(() => undefined));
 });
 
+test("a client that finds every port pending waits for the next that comes free", async () => {
+  const ports = openPorts({ patienceMilliseconds: 60_000 });
+  const leases = [];
+  for (let i = 0; i < PORTS; i++) leases.push(await ports.lease(CLIENT));
+  const waiting = ports.lease(CLIENT);
+  await leases[2]?.[Symbol.asyncDispose]();
+  expect((await waiting).port).toBe(leases[2]?.port);
+});
+
 test("another address never loses anything to it", async () => {
   const ports = openPorts({ safeSeconds: 0 });
   const theirs = await ports.lease({ peerAddress: "127.0.0.2" });
@@ -100,60 +113,6 @@ test("another address never loses anything to it", async () => {
   expect(ports.usage().pending).toBe(PORTS + 1);
   await theirs[Symbol.asyncDispose]();
   expect(ports.usage().pending).toBe(PORTS);
-});
-
-test("two generations on one range never fail a client while any port is free", async () => {
-  const { a, b } = halves();
-  const before = openPorts({ ranges: [a], borrowed: [b] });
-  const after = openPorts({ ranges: [b], borrowed: [a] });
-  const mine = [await before.lease(CLIENT), await before.lease(CLIENT)];
-  expect(mine.every(({ port }) => port <= a.last)).toBe(true);
-  // Its own half is full: one more, of the other half.
-  expect((await before.lease(CLIENT)).port).toBeGreaterThanOrEqual(b.first);
-  const theirs = await after.lease(CLIENT);
-  expect(theirs.port).toBeGreaterThanOrEqual(b.first);
-  // All four ports are listened on: by whom, the kernel says.
-  await expect(after.lease(CLIENT)).rejects.toBeInstanceOf(NoPassivePortError);
-});
-
-test("a generation whose other has ended takes its turns through the whole range", async () => {
-  const { a, b } = halves();
-  let alone = false;
-  const ports = openPorts({ ranges: [a], borrowed: [b], isAlone: () => alone });
-  const draw = async (): Promise<number> => {
-    await using lease = await ports.lease(CLIENT);
-    return lease.port;
-  };
-  const drawn = async (): Promise<ReadonlySet<number>> => {
-    const seen = new Set<number>();
-    for (let draws = 0; draws < 40; draws++) seen.add(await draw());
-    return seen;
-  };
-  expect([...(await drawn())].every((port) => port <= a.last)).toBe(true);
-  expect(ports.usage().ports).toBe(2);
-  alone = true;
-  expect((await drawn()).size).toBe(4);
-  expect(ports.usage().ports).toBe(4);
-  // Its successor has come: back to the own half.
-  ports.withdraw();
-  expect([...(await drawn())].every((port) => port <= a.last)).toBe(true);
-});
-
-test("a generation that leaves gives up the other half and takes no more of it", async () => {
-  const { a, b } = halves();
-  const before = openPorts({ ranges: [a], borrowed: [b] });
-  const after = openPorts({ ranges: [b], borrowed: [a] });
-  const own = [await before.lease(CLIENT), await before.lease(CLIENT)];
-  const borrowed = await before.lease(CLIENT);
-  before.withdraw();
-  await expect(before.lease(CLIENT)).rejects.toBeInstanceOf(NoPassivePortError);
-  await borrowed[Symbol.asyncDispose]();
-  const all = [await after.lease(CLIENT), await after.lease(CLIENT)];
-  expect(all.map(({ port }) => port).toSorted((x, y) => x - y)).toEqual([b.first, b.last]);
-  // What it still has, it still serves.
-  const accepting = own[0]?.accept(never);
-  dial(own[0]?.port ?? 0);
-  (await accepting)?.destroy();
 });
 
 /** Connects and resets while this process is held up, so that it accepts what is reset already. */
@@ -172,7 +131,7 @@ test("a connection that was reset before it is accepted ends the wait before its
   const rejected = expect(lease.accept(never)).rejects.toThrow("was reset");
   resetUnseen(lease.port);
   while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve));
-  vi.advanceTimersByTime(5000);
+  vi.advanceTimersByTime(1000);
   await rejected;
 });
 
@@ -183,7 +142,7 @@ test("a stranger's reset takes no lease from its client", async () => {
   const accepting = lease.accept(never);
   resetUnseen(lease.port);
   while (vi.getTimerCount() === 0) await new Promise((resolve) => setImmediate(resolve));
-  vi.advanceTimersByTime(4000);
+  vi.advanceTimersByTime(900);
   dial(lease.port);
   (await accepting).destroy();
   expect(vi.getTimerCount()).toBe(0);

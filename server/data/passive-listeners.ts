@@ -1,0 +1,115 @@
+/**
+ * The listeners of passive ports, by port. They stay open for the transfers that follow. Ports are
+ * bound, never probed: one that another process holds is left out and tried again later.
+ */
+import type { Server, Socket } from "node:net";
+import type { Logger } from "../logging/logger.ts";
+import { codeOf, openPassiveListener } from "./passive-listener.ts";
+
+export interface PassiveListenersOptions {
+  /** Local addresses, as in the settings; `::` covers IPv4 too. */
+  readonly addresses: readonly string[];
+  readonly onConnection: (port: number, socket: Socket) => void;
+  /** Told of every listener that has come to be. */
+  readonly onOpen: (port: number) => void;
+  /** Whether another process may rightly have some of the ports. */
+  readonly shared: boolean;
+  readonly logger: Logger;
+}
+
+type Listener =
+  | { readonly kind: "opening"; readonly opened: Promise<boolean> }
+  /** `idleMs`: since when no lease has been here. */
+  | { readonly kind: "open"; readonly servers: readonly Server[]; idleMs: number }
+  | { readonly kind: "unavailable"; readonly triedMs: number };
+
+export class PassiveListeners implements AsyncDisposable {
+  readonly #options: PassiveListenersOptions;
+  readonly #listeners = new Map<number, Listener>();
+  #closed = false;
+
+  constructor(options: PassiveListenersOptions) {
+    this.#options = options;
+  }
+
+  /** Ports with an open listener. */
+  get count(): number {
+    let count = 0;
+    for (const { kind } of this.#listeners.values()) if (kind === "open") count++;
+    return count;
+  }
+
+  /** Whether the port could not be opened at or after that time. */
+  wasUnavailable(port: number, sinceMs: number): boolean {
+    const listener = this.#listeners.get(port);
+    return listener?.kind === "unavailable" && listener.triedMs > sinceMs;
+  }
+
+  /** Listens on the port unless it does already; false when it cannot. */
+  open(port: number): Promise<boolean> | boolean {
+    const listener = this.#listeners.get(port);
+    if (listener?.kind === "open") return true;
+    if (listener?.kind === "opening") return listener.opened;
+    const opened = this.#listen(port);
+    this.#listeners.set(port, { kind: "opening", opened });
+    return opened;
+  }
+
+  /** Connections that were accepted live on with their owners. */
+  close(port: number): void {
+    const listener = this.#listeners.get(port);
+    if (listener?.kind !== "open") return;
+    for (const server of listener.servers) server.close();
+    this.#listeners.delete(port);
+  }
+
+  /** From now on no lease is here. */
+  idle(port: number, nowMs: number): void {
+    const listener = this.#listeners.get(port);
+    if (listener?.kind === "open") listener.idleMs = nowMs;
+  }
+
+  /** Closes those that have been without a lease since `beforeMs`. */
+  closeIdle(beforeMs: number, isLeased: (port: number) => boolean): void {
+    for (const [port, listener] of this.#listeners) {
+      if (listener.kind === "open" && !isLeased(port) && listener.idleMs <= beforeMs) {
+        this.close(port);
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const port of this.#listeners.keys()) this.close(port);
+    await Promise.all(
+      [...this.#listeners.values()].flatMap((listener) =>
+        listener.kind === "opening" ? [listener.opened] : [],
+      ),
+    );
+    for (const port of this.#listeners.keys()) this.close(port);
+  }
+
+  async #listen(port: number): Promise<boolean> {
+    const { addresses, logger, onConnection, onOpen, shared } = this.#options;
+    try {
+      const servers = await openPassiveListener({
+        port,
+        addresses,
+        onConnection: (socket) => onConnection(port, socket),
+        onError: (error) =>
+          logger.log("warn", "passiveListenerError", { port, reason: codeOf(error) }),
+      });
+      this.#listeners.set(port, { kind: "open", servers, idleMs: Date.now() });
+      onOpen(port);
+      return !this.#closed;
+    } catch (error) {
+      const reason = codeOf(error);
+      const taken = reason === "EADDRINUSE";
+      this.#listeners.set(port, { kind: "unavailable", triedMs: Date.now() });
+      // During an upgrade the other generation may well have it.
+      const level = taken && shared ? "info" : "warn";
+      logger.log(level, "passivePortUnavailable", { port, reason });
+      return false;
+    }
+  }
+}
