@@ -1,8 +1,6 @@
 /** One server in several processes: limits hold for all together, and a death concerns one alone. */
-import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { rename, writeFile } from "node:fs/promises";
 import { connect, type TLSSocket } from "node:tls";
 import { describe, expect, it, vi } from "vitest";
 import type { ServerSettingsFile } from "#contract";
@@ -128,52 +126,4 @@ it("a TLS session that began with one worker resumes with the others", async () 
   // Each stays, so that the next goes to the other worker.
   const others = [await dial(session), await dial(session), await dial(session)];
   expect(others.map((socket) => socket.isSessionReused())).toEqual([true, true, true]);
-});
-
-it("64 transfers arrive whole while settings change and a worker dies", async () => {
-  await using server = await start({}, { passivePorts: 200 });
-  const content = randomBytes(6 * 1024 * 1024);
-  await writeFile(join(server.dataFolder, "large.bin"), content);
-  const digest = createHash("sha256").update(content).digest("hex");
-  const [victim = 0] = workersOf(server);
-  const transfer = async (index: number): Promise<"whole" | "cut"> => {
-    const client = await WireClient.open(server.host, server.controlPort);
-    try {
-      await client.login();
-      if (index % 2 === 0) {
-        const codes = await client.upload(`STOR up-${String(index)}.bin`, content);
-        if (codes.at(-1) !== 226) return "cut";
-        const stored = await readFile(join(server.dataFolder, `up-${String(index)}.bin`));
-        return stored.equals(content) ? "whole" : "cut";
-      }
-      const data = await client.openData();
-      const hash = createHash("sha256");
-      data.on("data", (chunk: Buffer) => hash.update(chunk));
-      const ended = once(data, "close");
-      await client.expect("RETR large.bin", 150);
-      await ended;
-      const complete = (await client.reply()).code === 226;
-      return complete && hash.digest("hex") === digest ? "whole" : "cut";
-    } catch {
-      // Its worker is gone.
-      return "cut";
-    } finally {
-      await client[Symbol.asyncDispose]();
-    }
-  };
-  const running = Array.from({ length: 64 }, (_, index) => transfer(index));
-  await vi.waitUntil(
-    () => server.records.filter(({ event }) => event === "loggedIn").length >= 64,
-    PATIENT,
-  );
-  await reload(server, { limits: { connections: 500 } });
-  await server.logged("settingsReloaded");
-  process.kill(victim, "SIGKILL");
-  const results = await Promise.all(running);
-  // Whoever was on the other worker has noticed nothing.
-  expect(results.filter((result) => result === "whole").length).toBeGreaterThanOrEqual(32);
-  await vi.waitUntil(() => workersOf(server).length === 3, PATIENT);
-  await using after = await login(server);
-  expect(await answers(after)).toBe(true);
-  expect(server.records.filter(({ event }) => event === "bug")).toEqual([]);
 });
