@@ -39,6 +39,7 @@ import {
   requireProbePassword,
   type ProbeSummary,
 } from "./probe.ts";
+import { gatherInto, lockInProduction } from "./production-lock.ts";
 import { namesWithin, type StackContext } from "./stack-context.ts";
 
 export interface PassiveFtpServerArgs {
@@ -78,7 +79,8 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
   readonly probe: pulumi.Output<ProbeSummary>;
 
   constructor(name: string, args: PassiveFtpServerArgs, options?: pulumi.ComponentResourceOptions) {
-    super("gangway:index:PassiveFtpServer", name, {}, options);
+    const made: pulumi.Resource[] = [];
+    super("gangway:index:PassiveFtpServer", name, {}, gatherInto(made, options));
     const { settings, stack, location } = args;
     const probePassword = requireProbePassword(settings, stack, args.probePassword);
     requireAlertReceiver(settings, stack, args.alertWebhookUri);
@@ -144,6 +146,7 @@ export class PassiveFtpServer extends pulumi.ComponentResource {
       runnerPrivateKey: args.runnerPrivateKey,
       dependsOn: network.resources,
     });
+    lockInProduction(context, made);
 
     this.publicAddress = deployed.publicAddress;
     this.fqdn = deployed.fqdn;

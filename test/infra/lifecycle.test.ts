@@ -167,6 +167,7 @@ describe("a running stack", () => {
         "backup",
         "backup-vault",
         "data-disk",
+        "production-lock",
         "snapshots",
       ]);
       await expect(
