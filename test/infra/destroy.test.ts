@@ -16,7 +16,7 @@ const SETTINGS = {
   probe: { mode: "off" },
 };
 
-describe.skipIf(!hasPulumi())("pulumi destroy in production", () => {
+describe.skipIf(!hasPulumi())("destruction in production, with the real Pulumi CLI", () => {
   it(
     "deletes nothing until it is unprotected, with or without a preview",
     { timeout: 300_000 },

@@ -67,7 +67,7 @@ describe("secrets", () => {
   });
 
   it.skipIf(!hasPulumi())(
-    "are encrypted by the real engine: state, events, outputs and console hold none",
+    "are encrypted by the real Pulumi CLI: state, events, outputs and console hold none",
     { timeout: 300_000 },
     async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "gangway-secrets-"));
