@@ -16,7 +16,7 @@ const SETTINGS = {
   probe: { mode: "off" },
 };
 
-describe.skipIf(!hasPulumi())("destruction in production, with the real Pulumi CLI", () => {
+describe.skipIf(!hasPulumi())("the real Pulumi CLI, destroying production", () => {
   it(
     "deletes nothing until it is unprotected, with or without a preview",
     { timeout: 300_000 },

@@ -65,9 +65,11 @@ describe("secrets", () => {
     const travelled = JSON.stringify(result.resources);
     for (const needle of needles) expect(travelled).toContain(needle);
   });
+});
 
-  it.skipIf(!hasPulumi())(
-    "are encrypted by the real Pulumi CLI: state, events, outputs and console hold none",
+describe.skipIf(!hasPulumi())("the real Pulumi CLI, given secrets", () => {
+  it(
+    "encrypts them: state, events, outputs and console hold none",
     { timeout: 300_000 },
     async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "gangway-secrets-"));
