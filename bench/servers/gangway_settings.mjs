@@ -6,6 +6,7 @@ import crypto from "node:crypto";
 const { FTP_PORT, FTP_ROOT, FTP_USER, FTP_PASS, FTP_CERT, FTP_KEY, FTP_PASV_MIN, FTP_PASV_MAX } =
   process.env;
 
+const workers = Number(process.argv[3]);
 const base64 = (bytes) => bytes.toString("base64").replace(/=+$/, "");
 const salt = crypto.randomBytes(16);
 const hash = crypto.scryptSync(FTP_PASS, salt, 32, { N: 2, r: 1, p: 1 });
@@ -22,6 +23,8 @@ fs.writeFileSync(
       keyFile: FTP_KEY,
     },
     dataFolder: FTP_ROOT,
+    // Older commits do not know the setting.
+    ...(workers === 1 ? {} : { workers }),
     accounts: [
       { name: FTP_USER, passwordHash: `$scrypt$ln=1,r=1,p=1$${base64(salt)}$${base64(hash)}` },
     ],
