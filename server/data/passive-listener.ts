@@ -1,5 +1,6 @@
 /** Listening on one passive port, on every address of the settings. */
 import { createServer, type Server, type Socket } from "node:net";
+import { planListenAddresses, type ListenAddress } from "./listen-addresses.ts";
 
 export interface PassiveListenerOptions {
   readonly port: number;
@@ -19,7 +20,9 @@ export async function openPassiveListener(
 ): Promise<readonly Server[]> {
   const servers: Server[] = [];
   try {
-    for (const address of options.addresses) servers.push(await bind(options, address));
+    for (const address of planListenAddresses(options.addresses)) {
+      servers.push(await bind(options, address));
+    }
     return servers;
   } catch (error) {
     for (const server of servers) server.close();
@@ -27,14 +30,16 @@ export async function openPassiveListener(
   }
 }
 
-async function bind(options: PassiveListenerOptions, address: string): Promise<Server> {
-  const besideIpv4 = options.addresses.includes("0.0.0.0");
+async function bind(
+  options: PassiveListenerOptions,
+  { address, ipv6Only }: ListenAddress,
+): Promise<Server> {
   try {
-    return await bindTo(options, address, address === "::" && besideIpv4);
+    return await bindTo(options, address, ipv6Only);
   } catch (error) {
     // A machine without IPv6 has no `::`; what it would have covered of IPv4 is 0.0.0.0.
     const withoutIpv6 = ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(codeOf(error));
-    if (address !== "::" || !withoutIpv6 || besideIpv4) throw error;
+    if (address !== "::" || !withoutIpv6 || ipv6Only) throw error;
     return await bindTo(options, "0.0.0.0", false);
   }
 }

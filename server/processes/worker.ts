@@ -5,10 +5,9 @@ import type { Logger } from "../logging/logger.ts";
 import type { W3cLog } from "../logging/w3c-log.ts";
 import type { W3cRecord } from "../logging/w3c-format.ts";
 import { FtpServer } from "../session/server.ts";
-import type { ServerView } from "../session/view.ts";
 import { describeProblem } from "../startup/problems.ts";
 import { closeReplaced } from "../startup/replaced-views.ts";
-import { openView, type Adapters, type SharedLimits } from "../startup/views.ts";
+import { openView, type Adapters, type OpenedView, type SharedLimits } from "../startup/views.ts";
 import type { TicketSecret } from "../tls/ticket-keys.ts";
 import { CoordinatedLimits } from "./coordinated-limits.ts";
 import type { FromWorker, ToWorker, WorkerMail } from "./messages.ts";
@@ -49,7 +48,7 @@ export class Worker {
   readonly #cut = new AbortController();
   #ticketSecret = Buffer.alloc(0);
   #server: FtpServer | undefined;
-  #prepared: ServerView | undefined;
+  #prepared: OpenedView | undefined;
   #lastFigures = "";
 
   constructor({ channel, workers, neighbour, logger, chooseAdapters }: WorkerOptions) {
@@ -133,14 +132,15 @@ export class Worker {
   }
 
   async #settle(how: "commit" | "abandon"): Promise<void> {
-    const view = this.#prepared;
+    if (this.#prepared === undefined) return;
+    const { view, renewCertificates } = this.#prepared;
     const before = this.#server?.view();
     this.#prepared = undefined;
-    if (view === undefined) return;
     if (how === "abandon") {
       if (before !== undefined) await closeReplaced(view, before);
       return;
     }
+    renewCertificates();
     if (this.#server === undefined) this.#server = new FtpServer(view, this.#logger);
     else this.#server.replaceView(view);
     if (before !== undefined) await closeReplaced(before, view);

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { LISTEN_BACKLOG, type ServerSettings } from "#contract";
+import { planListenAddresses, type ListenAddress } from "../data/listen-addresses.ts";
 import { NO_INHERITED_SOCKETS, type InheritedSockets } from "./inherited-sockets.ts";
 
 /** How a control connection begins. */
@@ -9,11 +10,8 @@ export type ListenerMode = "clear" | "implicitTls";
 /** What a connection is for. */
 export type ListenerPurpose = ListenerMode | "health";
 
-export interface ListenerPlan {
-  readonly address: string;
+export interface ListenerPlan extends ListenAddress {
   readonly port: number;
-  /** `::` covers IPv4 too, unless 0.0.0.0 is listened on as well. */
-  readonly ipv6Only: boolean;
   readonly purpose: ListenerPurpose;
 }
 
@@ -29,12 +27,10 @@ export function planListeners({ listen }: ServerSettings): readonly ListenerPlan
     { port: listen.implicitTlsPort, purpose: "implicitTls" },
     { port: listen.healthProbePort, purpose: "health" },
   ];
-  const addresses = [...new Set(listen.addresses)];
-  return addresses.flatMap((address) =>
-    ports.flatMap(({ port, purpose }) => {
-      const ipv6Only = address === "::" && addresses.includes("0.0.0.0");
-      return port === undefined ? [] : [{ address, port, ipv6Only, purpose }];
-    }),
+  return planListenAddresses(listen.addresses).flatMap((address) =>
+    ports.flatMap(({ port, purpose }) =>
+      port === undefined ? [] : [{ ...address, port, purpose }],
+    ),
   );
 }
 

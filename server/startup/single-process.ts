@@ -58,7 +58,7 @@ export class SingleProcess implements Serving {
   /** @throws ContractError or ListenError */
   static async open(options: SingleProcessOptions): Promise<SingleProcess> {
     const { adapters, settings, logger, statusSocket } = options;
-    const view = await openView(adapters, settings);
+    const { view } = await openView(adapters, settings);
     const process = new SingleProcess(new FtpServer(view, logger), options);
     const prepared = await process.#listeners.prepare(planListeners(settings));
     prepared.commit();
@@ -85,9 +85,10 @@ export class SingleProcess implements Serving {
 
   async replace(settings: ServerSettings): Promise<void> {
     const before = this.#server.view();
-    const view = await openView(this.#adapters, settings, before);
+    const { view, renewCertificates } = await openView(this.#adapters, settings, before);
     try {
       const listeners = await this.#listeners.prepare(planListeners(settings));
+      renewCertificates();
       this.#server.replaceView(view);
       listeners.commit();
     } catch (error) {

@@ -58,6 +58,13 @@ export interface Adapters {
   openTls(certificate: SiteCertificate): Promise<TlsContexts>;
 }
 
+/** A view that is not in force yet. */
+export interface OpenedView {
+  readonly view: ServerView;
+  /** Certificates that were read again take effect with the view, not before. */
+  readonly renewCertificates: () => void;
+}
+
 /**
  * Opens everything that the settings ask for. What a previous view has open and the settings leave
  * as it is goes on being used; certificates are read again in any case.
@@ -68,18 +75,21 @@ export async function openView(
   adapters: Adapters,
   settings: ServerSettings,
   previous?: ServerView,
-): Promise<ServerView> {
+): Promise<OpenedView> {
+  const renewals: (() => void)[] = [];
   const [first, ...others] = await Promise.all(
-    settings.sites.map(async (site) => ({
-      ...(await openSite(settings, site, shareStorages(adapters))),
-      tls: await openTls(adapters, planCertificate(settings, site), site.name, previous),
-    })),
+    settings.sites.map(async (site) => {
+      const opened = await openSite(settings, site, shareStorages(adapters));
+      const tls = await openTls(adapters, planCertificate(settings, site), site.name, previous);
+      if (tls?.renew !== undefined) renewals.push(tls.renew);
+      return { ...opened, tls: tls?.contexts };
+    }),
   );
   if (first === undefined) {
     const fix = "declare at least one, or leave the setting out";
     throw new ContractError([{ setting: "sites", value: "[]", problem: "is empty", fix }]);
   }
-  return {
+  const view: ServerView = {
     settings,
     limits: first.limits,
     sites: [first, ...others],
@@ -92,6 +102,7 @@ export async function openView(
       ? previous.passivePorts
       : adapters.openPassivePorts(settings),
   };
+  return { view, renewCertificates: () => renewals.forEach((renew) => renew()) };
 }
 
 /** What sessions share and must not lose when the settings change. */
@@ -141,8 +152,12 @@ type SharedStorages = (folder: string) => Promise<StorageAdapter>;
 
 function shareStorages(adapters: Adapters): SharedStorages {
   return (folder) => {
-    const opened = adapters.storages.get(folder) ?? adapters.openStorage(folder);
+    const known = adapters.storages.get(folder);
+    if (known !== undefined) return known;
+    const opened = adapters.openStorage(folder);
     adapters.storages.set(folder, opened);
+    // Whoever mends the folder and reloads expects another try.
+    opened.catch(() => adapters.storages.delete(folder));
     return opened;
   };
 }
@@ -176,12 +191,18 @@ function planPolicy({ tls }: ServerSettings, site: ServerSettings["sites"][numbe
   return { ...planSiteTls(tls, site.tls), certificateFile };
 }
 
+interface OpenedTls {
+  readonly contexts: TlsContexts;
+  /** Of contexts that are in force already. */
+  readonly renew?: () => void;
+}
+
 async function openTls(
   adapters: Adapters,
   certificate: SiteCertificate | undefined,
   siteName: string,
   previous: ServerView | undefined,
-): Promise<TlsContexts | undefined> {
+): Promise<OpenedTls | undefined> {
   if (certificate === undefined) return undefined;
   const before = previous?.settings.sites.find(({ name }) => name === siteName);
   const kept =
@@ -190,9 +211,8 @@ async function openTls(
     isDeepStrictEqual(planCertificate(previous.settings, before), certificate)
       ? previous.sites.find(({ name }) => name === siteName)?.tls
       : undefined;
-  if (kept === undefined) return adapters.openTls(certificate);
-  await kept.reload();
-  return kept;
+  if (kept === undefined) return { contexts: await adapters.openTls(certificate) };
+  return { contexts: kept, renew: await kept.reload() };
 }
 
 /** The log that is open goes on while its settings stay as they are. */

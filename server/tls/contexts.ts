@@ -15,6 +15,7 @@ import {
   TICKET_KEYS_BYTES,
   type TicketGuard,
 } from "./ticket-guard.ts";
+import { createSessionStore, type SessionStore } from "./session-store.ts";
 import { createTicketSecret, deriveTicketKeys, type TicketSecret } from "./ticket-keys.ts";
 
 export type TlsContextOptions = CertificateSource & {
@@ -50,6 +51,8 @@ export interface ChannelContext {
   readonly requestsCertificate: boolean;
   /** TLS can be left again (CCC); costs a stream below it. */
   readonly clearable: boolean;
+  /** For clients without tickets; undefined where nobody has to resume. */
+  readonly sessions: SessionStore | undefined;
 }
 
 /** One use of TLS. */
@@ -85,12 +88,12 @@ export interface TlsContexts extends TlsChannels {
   /** How uploads are kept free of tickets; proven when first asked or needed. */
   ticketGuard(): Promise<TicketGuard>;
   /**
-   * Reads the certificate again and uses it from the next handshake on; sessions still resume.
-   * When the new one does not hold, the one in force stays.
+   * Reads the certificate again. What it resolves with puts it in force, from the next handshake on;
+   * sessions still resume. When the new one does not hold, the one in force stays.
    *
    * @throws ContractError
    */
-  reload(): Promise<void>;
+  reload(): Promise<() => void>;
 }
 
 /**
@@ -151,8 +154,11 @@ export async function openTlsContexts(options: TlsContextOptions): Promise<TlsCo
     ticketGuard: findGuard,
     reload: async () => {
       const read = await readMaterial(options);
-      inForce = open(read);
-      material = read;
+      const opened = open(read);
+      return () => {
+        inForce = opened;
+        material = read;
+      };
     },
   };
 }
@@ -194,6 +200,14 @@ function openGeneration(
 ): Generation {
   const open = (keys: Buffer): SecureContext => openContext(options, material, keys);
   const control = open(ticketKeys);
+  const sessions = options.sessionReuse === "require" ? createSessionStore() : undefined;
+  const plain = (secureContext: SecureContext): ChannelContext => ({
+    secureContext,
+    holdsOutput: false,
+    requestsCertificate: false,
+    clearable: false,
+    sessions,
+  });
   const reuses = options.sessionReuse !== "off";
   // Keys that the control connection does not have: its sessions are unknown there.
   const dataKeys = reuses ? ticketKeys : randomBytes(TICKET_KEYS_BYTES);
@@ -227,10 +241,6 @@ function openGeneration(
     clearable: options.clearCommandChannel ?? false,
   };
   return { ...generation, channels };
-}
-
-function plain(secureContext: SecureContext): ChannelContext {
-  return { secureContext, holdsOutput: false, requestsCertificate: false, clearable: false };
 }
 
 function openContext(

@@ -84,7 +84,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
     },
     settings,
   );
-  const view = withLimits(opened, options.limits ?? {});
+  const view = withLimits(opened.view, options.limits ?? {});
   const server = new FtpServer(view, logger);
   const door = new Door({
     view: () => server.view(),

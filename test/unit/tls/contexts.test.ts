@@ -47,7 +47,9 @@ describe("reload", () => {
     const before = await meet(contexts.control);
     expect(before.fingerprint256).toBe(contexts.certificate().fingerprint256);
     await writeFile(file, (await makeTestCertificate("rsa")).pem);
-    await contexts.reload();
+    const renew = await contexts.reload();
+    expect((await meet(upload)).fingerprint256).toBe(before.fingerprint256);
+    renew();
     const after = await meet(upload);
     expect(after.fingerprint256).toBe(contexts.certificate().fingerprint256);
     expect(after.fingerprint256).not.toBe(before.fingerprint256);
