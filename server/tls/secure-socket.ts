@@ -64,13 +64,14 @@ export async function secureServerSocket(
   const onEarlyError = (error: Error): void => void (early = error);
   socket.on("error", onEarlyError);
   try {
-    const { secureContext, holdsOutput, requestsCertificate } = await channel.current();
+    const { secureContext, holdsOutput, requestsCertificate, sessions } = await channel.current();
     if (signal.aborted) throw new TlsHandshakeError("aborted", { cause: signal.reason });
     if (socket.destroyed) throw new TlsHandshakeError("connectionLost", { cause: early });
     const below = gate ?? (holdsOutput ? new HeldOutput(socket) : socket);
     const secured = new TLSSocket(below, {
       isServer: true,
       secureContext,
+      ...(sessions === undefined ? {} : { server: sessions.server }),
       // What a certificate is good for is decided at the login, with a reply that says so.
       ...(requestsCertificate ? { requestCert: true, rejectUnauthorized: false } : {}),
     });
