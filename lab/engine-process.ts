@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Properties } from "./cloud/values.ts";
+import type { Step } from "./engine/evaluate.ts";
 import { readProject } from "./engine/project.ts";
 import type { Job, Message } from "./inside.ts";
 import { LabError } from "./lab-error.ts";
@@ -26,6 +27,8 @@ export interface EvaluationRequest {
   readonly environment: Readonly<Record<string, string>>;
   /** Told what is being done. */
   readonly onProgress: (what: string) => void;
+  /** Told of each resource, changed or not. */
+  readonly onStep?: (step: Step) => void;
   readonly signal: AbortSignal;
 }
 
@@ -48,6 +51,7 @@ export async function evaluateInside(request: EvaluationRequest): Promise<Evalua
     if (message.kind === "delivered") request.onProgress("the probe is at work");
     if (message.kind !== "step") return;
     steps += 1;
+    request.onStep?.(message.step);
     request.onProgress(`${String(steps)} resources, last ${message.step.name}`);
   });
   try {

@@ -13,6 +13,8 @@ export interface Job {
   readonly stackFile: string;
   readonly labFolder: string;
   readonly level: Level;
+  /** `up` unless said. */
+  readonly operation?: "preview" | "up";
 }
 
 /** What the process tells its parent. */

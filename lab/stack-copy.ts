@@ -117,15 +117,16 @@ async function planOverrides(
   { level, planned }: StackCopyRequest,
   settings: Settings,
 ): Promise<OverridePlan> {
-  const { controlPort, implicitTlsPort, healthProbePort, passivePorts, machine } = settings;
+  const { controlPort, implicitTlsPort, healthProbePort, passivePorts } = settings;
   const ports = { controlPort, implicitTlsPort, healthProbePort, passivePorts };
-  const declared = JSON.stringify({ level, ports, machine });
+  const declared = JSON.stringify({ level, ports });
+  const processor = planProcessor(settings);
   // A second look would find the stack's own ports taken, by its own server.
-  if (planned?.declared === declared) return planned;
-  const list = [
-    ...planProcessor(settings),
-    ...(level === "process" ? await planLoopback(settings) : []),
-  ];
+  if (planned?.declared === declared) {
+    const kept = planned.list.filter(({ setting }) => setting !== "machine");
+    return { declared, list: [...processor, ...kept] };
+  }
+  const list = [...processor, ...(level === "process" ? await planLoopback(settings) : [])];
   return { declared, list };
 }
 

@@ -105,13 +105,19 @@ export const RULES: readonly Rule[] = [
     forbids: ownExcept("lab/", "server/contract/", "scripts/"),
   },
   {
+    reason:
+      "the acceptance run drives program, lab and probe from outside: it imports the contract, the lab, the probe and how passwords are hashed",
+    of: /^acceptance\//,
+    forbids: ownExcept("acceptance/", CONTRACT, "lab/", "probe/", "server/auth/password-hash.ts"),
+  },
+  {
     reason: "nothing imports the command line, but the page that describes it",
-    of: /^(server|certificates|infra|probe|lab|scripts)\/(?!reference\/)/,
+    of: /^(server|certificates|infra|probe|lab|acceptance|scripts)\/(?!reference\/)/,
     forbids: within("cli/"),
   },
   {
     reason: "nothing but tests imports tests",
-    of: /^(server|certificates|infra|probe|lab|cli|scripts)\//,
+    of: /^(server|certificates|infra|probe|lab|acceptance|cli|scripts)\//,
     forbids: within("test/"),
   },
 ];
