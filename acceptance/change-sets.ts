@@ -20,10 +20,10 @@ export interface DocumentedChange {
   readonly name: string;
   /** For people; Markdown. */
   readonly title: string;
-  /** Follows the resources in the table. */
+  /** Follows the resources in the table; with no case it is all that stands there. */
   readonly remark?: string;
   readonly noticed: string;
-  /** The first one of `prod` (or else the first) stands in the table. */
+  /** The first one of `prod` stands in the table. */
   readonly cases: readonly ChangeCase[];
 }
 
@@ -132,7 +132,9 @@ export const DOCUMENTED_CHANGES: readonly DocumentedChange[] = [
           "create monitor-agent",
           "replace machine",
         ],
-        () => ({ machine: { image: "Canonical:ubuntu-24_04-lts:server:24.04.202510010" } }),
+        ({ machine }) => ({
+          machine: { ...machine, image: "Canonical:ubuntu-24_04-lts:server:24.04.202510010" },
+        }),
       ),
     ],
   },
@@ -163,5 +165,20 @@ export const DOCUMENTED_CHANGES: readonly DocumentedChange[] = [
         }),
       ),
     ],
+  },
+  {
+    name: "bastion",
+    title: "Bastion switched on",
+    remark:
+      "`bastion`, its address and subnet, `administrators`, both security groups, guest firewall (`settings-…` blob and `delivery`)",
+    noticed: "nothing",
+    cases: [],
+  },
+  {
+    name: "zone",
+    title: "zone, name of the stack",
+    remark: "address and disk would have to be replaced: production refuses",
+    noticed: "",
+    cases: [],
   },
 ];

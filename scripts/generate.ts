@@ -9,6 +9,7 @@ import { format, resolveConfig } from "prettier";
 import { describeCoverage, formatCoverage } from "../lab/cloud/coverage.ts";
 import { renderPackageSchema } from "../infra/package/schema.ts";
 import { regenerateProjectFile } from "../infra/plan/config-block.ts";
+import { regenerateChangeTable } from "./reference/changes.ts";
 import { renderCommandReference } from "./reference/commands.ts";
 import { renderLogReference } from "./reference/log.ts";
 import { renderSettingsReference } from "./reference/settings.ts";
@@ -29,6 +30,7 @@ export const GENERATED: readonly Generated[] = [
   { path: "docs/reference/settings.md", render: () => renderSettingsReference() },
   { path: "docs/reference/commands.md", render: () => renderCommandReference() },
   { path: "docs/reference/log.md", render: () => renderLogReference() },
+  { path: "docs/operations.md", render: regenerateChangeTable },
   { path: "docs/lab-coverage.md", render: () => formatCoverage(describeCoverage()) },
 ];
 

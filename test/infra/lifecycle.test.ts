@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { SettingsInput } from "#contract";
+import { DOCUMENTED_CHANGES, type ChangeCase } from "../../acceptance/change-sets.ts";
 import { destroyInProcess } from "../../lab/engine/evaluate.ts";
 import { Evaluator } from "../../lab/engine/evaluator.ts";
 import { StackState } from "../../lab/engine/stack-state.ts";
@@ -21,70 +22,13 @@ const PROD: SettingsInput = {
   certificate: { keyVaultSecretId: PRODUCTION.certificate.keyVaultSecretId },
 };
 
-const NEW_SETTINGS = ["create settings", "delete settings", "update delivery"];
-
-/** Each change of a running stack → the steps that it takes. */
-const CHANGES: readonly (readonly [string, SettingsInput, readonly string[]])[] = [
-  [
-    "the passive range",
-    { passivePorts: "50000-50049" },
-    [...NEW_SETTINGS, "update nic-nsg", "update subnet-nsg"],
-  ],
-  ["the keepalive", { keepaliveSeconds: 30 }, NEW_SETTINGS],
-  ["the idle timeout", { idleTimeoutMinutes: 10 }, ["update address", "update network"]],
-  ["the size of the machine", { machine: { size: "Standard_D2s_v5" } }, ["update machine"]],
-  [
-    "an account",
-    { accounts: [{ name: "partner", passwordHash: "$scrypt$ln=4,r=8,p=1$c2FsdA$aGFzaA" }] },
-    NEW_SETTINGS,
-  ],
-  [
-    "the clients",
-    { clientCidrs: ["198.51.100.0/24"] },
-    [...NEW_SETTINGS, "update nic-nsg", "update subnet-nsg"],
-  ],
-  [
-    "the external address",
-    { externalAddress: "203.0.113.200" },
-    ["update certificate", "update certificate-secret", "update delivery"],
-  ],
-];
-
-/** The changes that docs/operations.md documents for production, and the steps that it lists. */
-const PROD_CHANGES: typeof CHANGES = [
-  [
-    "the passive range",
-    { passivePorts: "51000-51099" },
-    [...NEW_SETTINGS, "update nic-nsg", "update subnet-nsg"],
-  ],
-  [
-    "the certificate",
-    { certificate: { keyVaultSecretId: "https://example.vault.azure.net/secrets/ftp-2027" } },
-    ["update delivery", "update key-vault-agent"],
-  ],
-  [
-    "the size of the machine",
-    { machine: { ...PRODUCTION.machine, size: "Standard_D2s_v5" } },
-    ["update machine"],
-  ],
-  ["the idle timeout", { idleTimeoutMinutes: 10 }, ["update address", "update network"]],
-  [
-    "an account",
-    { accounts: [{ name: "partner", passwordHash: "$scrypt$ln=4,r=8,p=1$c2FsdA$aGFzaA" }] },
-    NEW_SETTINGS,
-  ],
-  ["the retention of backups", { backup: { retentionDays: 30 } }, ["update backup-policy"]],
-  [
-    "who is told of alerts",
-    { monitoring: { emailAddresses: ["other@example.com"] } },
-    ["update alert-receivers"],
-  ],
-  [
-    "when the certificate alert fires",
-    { monitoring: { ...PRODUCTION.monitoring, certificateDays: 30 } },
-    ["update alert-certificate"],
-  ],
-];
+/** The documented changes of an environment; that of the server needs another project. */
+const casesIn = (environment: ChangeCase["environment"]) =>
+  DOCUMENTED_CHANGES.flatMap(({ cases }) =>
+    cases.flatMap(({ change, steps, what, environment: where }) =>
+      where === environment && change !== "server" ? [[what, change, steps] as const] : [],
+    ),
+  );
 
 describe("a running stack", () => {
   let evaluator: Evaluator;
@@ -117,10 +61,13 @@ describe("a running stack", () => {
       expect(await up(OFF)).toEqual([]);
     });
 
-    it.each(CHANGES)("a change of %s changes what it must, in place", async (_, change, steps) => {
-      const taken = await up({ ...OFF, ...change });
-      expect(taken).toEqual(steps);
-    });
+    it.each(casesIn("dev"))(
+      "a change of %s changes what it must, in place",
+      async (_, change, steps) => {
+        const taken = await up({ ...OFF, ...change(OFF) });
+        expect(taken).toEqual(steps);
+      },
+    );
 
     it("is gone after destroy", async () => {
       await destroyInProcess({ projectFolder: ROOT, stack: "dev", labFolder });
@@ -137,26 +84,18 @@ describe("a running stack", () => {
     beforeEach(() => up(PROD));
     afterAll(() => rm(labFolder, { recursive: true, force: true }));
 
-    it.each(PROD_CHANGES)("a change of %s changes what is documented", async (_, change, steps) => {
-      expect(await up({ ...PROD, ...change })).toEqual(steps);
-    });
-
-    it("a change of the image replaces the machine and what is installed on it, never address or disk", async () => {
-      const image = "Canonical:ubuntu-24_04-lts:server:24.04.202510010";
-      const taken = await up({ ...PROD, machine: { image } });
-      expect(taken).toEqual([
-        "create delivery",
-        "create key-vault-agent",
-        "create logs-of-machine",
-        "create monitor-agent",
-        "replace machine",
-      ]);
-    });
+    it.each(casesIn("prod"))(
+      "a change of %s changes what is documented",
+      async (_, change, steps) => {
+        expect(await up({ ...PROD, ...change(PROD) })).toEqual(steps);
+      },
+    );
 
     it("a change of the server changes its blob and the delivery", async () => {
       await using folder = await mkdtempDisposable(join(tmpdir(), "gangway-changed-"));
       await copyChangedProject(folder.path);
-      expect(await up(PROD, folder.path)).toEqual(["replace server", "update delivery"]);
+      const server = DOCUMENTED_CHANGES.find(({ name }) => name === "server");
+      expect(await up(PROD, folder.path)).toEqual(server?.cases[0]?.steps);
     }, 120_000);
 
     it("keeps address, files and backups from being deleted, and says so", async () => {
