@@ -3,6 +3,7 @@ import { joinPath, nameOf } from "../protocol/paths.ts";
 import { RangedUpload } from "../data/ranged-upload.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
 import type { Outcome } from "../session/outcomes.ts";
+import { currentSite } from "../session/principal.ts";
 import type { SessionState } from "../session/state.ts";
 import { StorageError, type WriteMode } from "../storage/storage.ts";
 import { optionalPath, path } from "./arguments.ts";
@@ -89,10 +90,17 @@ const store = loggedIn("STOR", path, { transfers: true }, (context, target) => {
   const offset = restartOffset(context.state);
   // Nothing outside a range is touched (draft-bryan-ftp-range section 4.3).
   const keepsRest = rangeLast(context.state) !== undefined;
+  const { uploads } = currentSite(context.view, context.state).settings;
   return receive(
     context,
     target,
-    offset > 0 || keepsRest ? { kind: "resume", offset, keepsRest } : { kind: "replace" },
+    offset > 0 || keepsRest
+      ? { kind: "resume", offset, keepsRest }
+      : {
+          kind: "replace",
+          keepsPartial: uploads.keepPartial,
+          showsPartial: uploads.readWhileUploading,
+        },
   );
 });
 

@@ -14,6 +14,7 @@ import { siteIsolationEntries } from "./isolation.ts";
 import { accountLimitsEntries, siteLimitsEntries } from "./limits.ts";
 import { siteMessagesEntries } from "./messages.ts";
 import { accountCertificatesEntries, siteTlsSchema } from "./tls.ts";
+import { siteUploadsEntries } from "./uploads.ts";
 
 /** Rights in the fine, from which the coarse `read` and `write` of IIS are made. */
 export const RIGHTS = [
@@ -44,6 +45,7 @@ export const siteSchema = v.strictObject({
   ...siteAccessEntries,
   ...siteIsolationEntries,
   ...siteLimitsEntries,
+  ...siteUploadsEntries,
   ...siteMessagesEntries,
   tls: setting(siteTlsSchema, {}, "Where the site differs from the server's tls."),
 });

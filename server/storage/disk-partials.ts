@@ -15,6 +15,8 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constan
 
 export interface PartialFile extends Pick<UploadFile, "descriptor" | "device"> {
   readonly path: string;
+  /** What tells it from another file of the same name. */
+  readonly inode: number;
 }
 
 /** Makes the hidden file that receives the bytes of one that is not to be seen yet. */
@@ -27,10 +29,10 @@ export async function openPartial(
   const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
   const descriptor = await storing(calls.open(path, flags, fileMode));
   try {
-    const { dev, mode } = await calls.fstat(descriptor);
+    const { dev, ino, mode } = await calls.fstat(descriptor);
     // The process' umask may have taken bits that the replaced file has.
     if ((mode & 0o777) !== fileMode) await calls.chmod(path, fileMode);
-    return { path, descriptor, device: dev };
+    return { path, descriptor, device: dev, inode: ino };
   } catch (error) {
     await calls.close(descriptor);
     await calls.unlink(path);
@@ -62,6 +64,33 @@ export async function takeName(calls: DiskCalls, from: string, to: string): Prom
     if (!hasNoLinks(error)) throw error;
     await calls.rename(from, to);
   }
+}
+
+/** Leaves what an upload has brought under the name that it was to have, unless that is taken. */
+export async function keepPartial(
+  calls: DiskCalls,
+  { path }: PartialFile,
+  place: DiskPlace,
+): Promise<void> {
+  try {
+    await takeName(calls, path, place.path);
+  } catch {
+    // Whoever has the name by now is right; what is left goes, as without the setting.
+    await calls.unlink(path);
+    return;
+  }
+  const kept = await calls.find(place.path);
+  DISK_USAGES.changed(place.realPath, kept?.size ?? 0);
+}
+
+/** Removes a file that was seen while it was uploaded, if the name still is its own. */
+export async function removeShown(
+  calls: DiskCalls,
+  { inode, device }: PartialFile,
+  place: DiskPlace,
+): Promise<void> {
+  const stats = await calls.find(place.path);
+  if (stats?.ino === inode && stats.dev === device) await calls.unlink(place.path);
 }
 
 export function takeNameNow(from: string, to: string): void {

@@ -12,7 +12,8 @@ export interface UploadEnd {
   beginNow(): void;
   /** Makes the bytes, already on the disk, visible; the final name. */
   commit(hasBegun: boolean): Promise<string>;
-  abandon(hasBegun: boolean): Promise<void>;
+  /** @param rolledBack what was written has been taken back. */
+  abandon(hasBegun: boolean, rolledBack: boolean): Promise<void>;
   /** The descriptor is about to be closed. */
   closing?(): Promise<void>;
   release(): void;
@@ -38,6 +39,7 @@ export class DiskUpload implements WriteHandle {
   readonly #endBefore: number;
   #position: number;
   #hasBegun = false;
+  #rolledBack = false;
   #state: "open" | "committed" | "closed" = "open";
 
   constructor(
@@ -92,6 +94,7 @@ export class DiskUpload implements WriteHandle {
 
   async rollBack(): Promise<void> {
     if (!this.#hasBegun) return;
+    this.#rolledBack = true;
     await storing(this.#calls.truncate(this.#descriptor, this.#endBefore));
   }
 
@@ -102,7 +105,7 @@ export class DiskUpload implements WriteHandle {
     try {
       await this.#end.closing?.();
       await this.#calls.close(this.#descriptor);
-      if (!committed) await storing(this.#end.abandon(this.#hasBegun));
+      if (!committed) await storing(this.#end.abandon(this.#hasBegun, this.#rolledBack));
     } catch (error) {
       // What is to be cleared away may be gone, or something else by now: then nothing is left to do.
       if (!(error instanceof StorageError)) throw error;

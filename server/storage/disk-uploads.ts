@@ -5,7 +5,15 @@ import { DiskUpload, type UploadEnd } from "./disk-upload.ts";
 import type { DiskCalls } from "./disk-calls.ts";
 import { codeOf, storing } from "./errors.ts";
 import { join, type DiskPlace } from "./disk-paths.ts";
-import { openPartial, renameCounted, syncFolder, takeName, takeNameNow } from "./disk-partials.ts";
+import {
+  keepPartial,
+  openPartial,
+  removeShown,
+  renameCounted,
+  syncFolder,
+  takeName,
+  takeNameNow,
+} from "./disk-partials.ts";
 import { DISK_USAGES } from "./disk-usage.ts";
 import { StorageError, type WriteHandle, type WriteMode } from "./storage.ts";
 import type { WriterLocks } from "./writer-locks.ts";
@@ -13,6 +21,8 @@ import type { WriterLocks } from "./writer-locks.ts";
 const { O_WRONLY, O_CREAT, O_EXCL, O_NONBLOCK, O_NOFOLLOW, W_OK } = constants;
 
 const NEW_FILE_MODE = 0o644;
+type ReplacingMode = Extract<WriteMode, { readonly kind: "replace" }>;
+
 /** Names that STOU tries: `name`, `name.1`, … */
 const MOST_UNIQUE_NAMES = 1000;
 
@@ -28,7 +38,7 @@ export async function openUpload(
 ): Promise<WriteHandle> {
   switch (mode.kind) {
     case "replace":
-      return openReplacing(calls, locks, place);
+      return openReplacing(calls, locks, place, mode);
     case "append":
       return openInPlace(calls, locks, place, undefined, true);
     case "resume":
@@ -39,7 +49,8 @@ export async function openUpload(
 }
 
 /**
- * Writes beside the file and takes its place when complete.
+ * Writes beside the file and takes its place when complete. A new file may be seen earlier, or stay
+ * when it breaks off.
  *
  * @param undo what else an abandoned upload takes back.
  */
@@ -47,11 +58,15 @@ async function openReplacing(
   calls: DiskCalls,
   locks: WriterLocks,
   place: DiskPlace,
+  { keepsPartial = false, showsPartial = false }: Omit<ReplacingMode, "kind"> = {},
   undo?: () => Promise<void>,
 ): Promise<WriteHandle> {
   const existing = await statsOfReplaced(calls, place.path);
   using claim = new DisposableStack();
   claim.use(locks.claim(place.realPath));
+  if (existing === undefined && showsPartial) {
+    return await openShown(calls, place, claim, keepsPartial);
+  }
   const partial = await openPartial(calls, place, existing?.mode ?? NEW_FILE_MODE);
   claim.use(place);
   const owned = claim.move();
@@ -66,7 +81,11 @@ async function openReplacing(
         await syncFolder(calls, place.folder, partial.device);
         return place.name;
       },
-      abandon: async () => {
+      abandon: async (hasBegun, rolledBack) => {
+        if (existing === undefined && keepsPartial && hasBegun && !rolledBack) {
+          await keepPartial(calls, partial, place);
+          return;
+        }
         await calls.unlink(partial.path);
         await undo?.();
       },
@@ -94,7 +113,7 @@ async function openUnique(
     await calls.close(reserved);
     const named = { ...place, name, path, realPath: join(dirname(place.realPath), name) };
     try {
-      return await openReplacing(calls, locks, named, () => calls.unlink(path));
+      return await openReplacing(calls, locks, named, {}, () => calls.unlink(path));
     } catch (error) {
       await calls.unlink(path);
       throw error;
@@ -182,6 +201,42 @@ async function openBeginning(
         if (!hasBegun) await calls.unlink(partial.path);
       },
       ...countedInPlace(calls, place, partial.descriptor, 0, () => owned.dispose()),
+    },
+  );
+}
+
+/** A new file that has its name from the first byte on, and is gone again when it breaks off. */
+async function openShown(
+  calls: DiskCalls,
+  place: DiskPlace,
+  claim: DisposableStack,
+  keepsPartial: boolean,
+): Promise<WriteHandle> {
+  const partial = await openPartial(calls, place, NEW_FILE_MODE);
+  claim.use(place);
+  const owned = claim.move();
+  const count = async (): Promise<void> => {
+    const { size = 0 } = (await calls.find(place.path)) ?? {};
+    DISK_USAGES.changed(place.realPath, size);
+  };
+  return new DiskUpload(
+    calls,
+    { ...partial, name: place.name, startOffset: 0, endBefore: 0 },
+    {
+      begin: () => takeName(calls, partial.path, place.path),
+      beginNow: () => takeNameNow(partial.path, place.path),
+      commit: async (hasBegun) => {
+        if (!hasBegun) await takeName(calls, partial.path, place.path);
+        await syncFolder(calls, place.folder, partial.device);
+        await count();
+        return place.name;
+      },
+      abandon: async (hasBegun, rolledBack) => {
+        if (!hasBegun) await calls.unlink(partial.path);
+        else if (keepsPartial && !rolledBack) await count();
+        else await removeShown(calls, partial, place);
+      },
+      release: () => owned.dispose(),
     },
   );
 }

@@ -122,13 +122,17 @@ export class InMemoryStorage implements StorageAdapter {
     const inPlace = mode.kind === "append" || mode.kind === "resume";
     let chunks = [before.slice(0, startOffset)];
     const keepsRest = mode.kind === "resume" && mode.keepsRest === true;
+    const isNew = mode.kind === "replace" && existing === undefined;
+    const shows = isNew && mode.showsPartial === true;
+    const keeps = isNew && mode.keepsPartial === true;
+    const file = existing ?? this.#file();
+    let state: "open" | "committed" | "rolledBack" = "open";
     const store = (): void => {
       const written = Buffer.concat(chunks);
       const content = keepsRest
         ? Buffer.concat([written, before.subarray(written.length)])
         : written;
-      const file = { ...(existing ?? this.#file()), content };
-      folder.children.set(name, { ...file, modifiedMs: Date.now() });
+      folder.children.set(name, { ...file, content, modifiedMs: Date.now() });
     };
     return {
       name,
@@ -138,19 +142,25 @@ export class InMemoryStorage implements StorageAdapter {
         if (chunk.length === 0) return;
         chunks.push(chunk.slice());
         // What an appended or resumed upload has written stays even when it breaks off.
-        if (inPlace) store();
+        if (inPlace || shows) store();
       },
       async rollBack() {
-        if (!inPlace || chunks.length === 1) return;
+        state = "rolledBack";
+        const hasBegun = chunks.length > 1;
         chunks = chunks.slice(0, 1);
-        store();
+        if (inPlace && hasBegun) store();
       },
       async commit() {
         // An appending or resuming upload that brought nothing changes nothing.
         if (!inPlace || existing === undefined || chunks.length > 1) store();
+        state = "committed";
         return name;
       },
-      [Symbol.asyncDispose]: async () => void writing.delete(key),
+      [Symbol.asyncDispose]: async () => {
+        if (!writing.delete(key) || state === "committed") return;
+        if (keeps && state === "open" && chunks.length > 1) store();
+        else if (shows) folder.children.delete(name);
+      },
     };
   }
 

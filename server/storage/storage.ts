@@ -67,8 +67,8 @@ export interface ReadHandle extends AsyncDisposable {
 /**
  * An open upload. The previous file stays untouched until `commit`; an upload that appends or
  * resumes changes it from its first byte on. Disposing without `commit` abandons the upload: a
- * replacing one leaves no trace, an appending or resuming one what it has written, and nothing when
- * no byte came.
+ * replacing one leaves no trace (but see `WriteMode`), an appending or resuming one what it has
+ * written, and nothing when no byte came.
  */
 export interface WriteHandle extends AsyncDisposable {
   /** Name that the file has or gets; known at once, so that STOU can announce it. */
@@ -87,7 +87,7 @@ export interface WriteHandle extends AsyncDisposable {
    * @throws StorageError `quotaExceeded`, `tooLarge`, or what keeps the file from being changed
    */
   reserve?(bytes: number): void;
-  /** Takes back what an appending or resuming upload has written; then only dispose may follow. */
+  /** Takes back what has been written, however it is to end; then only dispose may follow. */
   rollBack?(): Promise<void>;
   /** Makes the upload durable and visible under its name. Resolves with the entry's final name. */
   commit(): Promise<string>;
@@ -95,7 +95,13 @@ export interface WriteHandle extends AsyncDisposable {
 
 /** How an upload meets what is already there. */
 export type WriteMode =
-  | { readonly kind: "replace" }
+  | {
+      readonly kind: "replace";
+      /** Of a new file: what has been written stays under its name when the upload is abandoned. */
+      readonly keepsPartial?: boolean;
+      /** A new file has its name from the first byte on. */
+      readonly showsPartial?: boolean;
+    }
   | { readonly kind: "append" }
   /**
    * Overwrites from `offset` on; the offset must not lie beyond the end. What lies behind it belongs

@@ -95,6 +95,47 @@ export function describeStorage(name: string, open: () => Promise<StorageSubject
       expect(await namesIn(storage, "/")).toEqual([]);
     });
 
+    test("keeps what came of a new file that is abandoned, where asked to, and never of another", async () => {
+      await using subject = await open();
+      const { storage } = subject;
+      await write(storage, "/old", "old");
+      const mode: WriteMode = { kind: "replace", keepsPartial: true };
+      for (const path of ["/old", "/new", "/empty", "/taken back"]) {
+        await using upload = await storage.openWrite(path, mode);
+        if (path !== "/empty") await upload.write(bytes("part"));
+        if (path !== "/old") expect(await storage.find(path)).toBeUndefined();
+        if (path === "/taken back") await upload.rollBack?.();
+      }
+      expect(await namesIn(storage, "/")).toEqual(["new", "old"]);
+      expect(await read(storage, "/old")).toBe("old");
+      await write(storage, "/new", "ly", { kind: "resume", offset: 4 });
+      expect(await read(storage, "/new")).toBe("partly");
+    });
+
+    test.each([true, false])(
+      "shows a new file from its first byte on, where asked to, and keeps part of it: %s",
+      async (keepsPartial) => {
+        await using subject = await open();
+        const { storage } = subject;
+        await write(storage, "/old", "old");
+        const mode: WriteMode = { kind: "replace", showsPartial: true, keepsPartial };
+        for (const path of ["/old", "/new", "/taken back"]) {
+          await using upload = await storage.openWrite(path, mode);
+          if (path !== "/old") expect(await storage.find(path)).toBeUndefined();
+          await upload.write(bytes("part"));
+          expect(await read(storage, path)).toBe(path === "/old" ? "old" : "part");
+          if (path === "/taken back") await upload.rollBack?.();
+        }
+        expect(await namesIn(storage, "/")).toEqual(keepsPartial ? ["new", "old"] : ["old"]);
+        expect(await write(storage, "/whole", "content", mode)).toBe("whole");
+        expect(await write(storage, "/nothing", "", mode)).toBe("nothing");
+        expect(await read(storage, "/whole")).toBe("content");
+        const usage = await storage.usage();
+        await usage.ready();
+        expect(usage.usedBytes).toBe((keepsPartial ? 4 : 0) + "old".length + "content".length);
+      },
+    );
+
     test("appends, resumes and truncates behind the restart offset", async () => {
       await using subject = await open();
       const { storage } = subject;
