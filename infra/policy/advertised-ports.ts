@@ -2,7 +2,7 @@
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
 import { singlePort, type PortRange } from "../../server/contract/index.ts";
 import type { DeclaredDeliveries, DeliveredSettings } from "./declared-deliveries.ts";
-import { describeDifference, formatPorts } from "./port-sets.ts";
+import { describeDifference, formatPorts, subtract } from "./port-sets.ts";
 import {
   isProperties,
   portsLetIn,
@@ -40,6 +40,14 @@ export function advertisedPorts(declared: DeclaredDeliveries): StackValidationPo
         if (difference !== undefined) {
           reportViolation(
             `${name} ${difference}; the server serves ${formatPorts(served)}. Derive the rules from the settings (infra/plan/security-rules.ts) and change passivePorts, controlPort or implicitTlsPort instead of a rule.`,
+            urn,
+          );
+        }
+        const udp = portsLetIn(judged, "udp");
+        const anyway = subtract(udp, portsLetIn(judged));
+        if (anyway.length > 0) {
+          reportViolation(
+            `${name} lets in UDP to ${formatPorts(anyway)}, which no FTP server has a use for. Remove the rule.`,
             urn,
           );
         }

@@ -11,7 +11,7 @@ import {
   type Deployment,
   type ServerSettings,
 } from "../../server/contract/index.ts";
-import { isAzureType, isProperties, textOf } from "./resource-facts.ts";
+import { isAzureType, isProperties, known, textOf } from "./resource-facts.ts";
 
 /** A settings blob, decoded. */
 export interface DeliveredSettings {
@@ -77,16 +77,6 @@ export class DeclaredDeliveries {
       deployment:
         deployment === undefined ? undefined : parseWith(deploymentSchema, parseJson(deployment)),
     });
-  }
-}
-
-/** The value, or undefined while a preview does not know it. */
-export function known<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof Error && "unknownTypeSentinel" in error) return undefined;
-    throw error;
   }
 }
 

@@ -6,14 +6,9 @@ import type {
 } from "@pulumi/policy";
 import { ContractError, parseRange, type PortRange } from "../../server/contract/index.ts";
 import { servedPorts } from "./advertised-ports.ts";
-import {
-  known,
-  type DeclaredDeliveries,
-  type DeliveredSettings,
-  type Delivery,
-} from "./declared-deliveries.ts";
+import type { DeclaredDeliveries, DeliveredSettings, Delivery } from "./declared-deliveries.ts";
 import { describeDifference, formatPorts, readPorts, subtract } from "./port-sets.ts";
-import { portsLetIn, readGroups, resourcesOf, textOf } from "./resource-facts.ts";
+import { known, portsLetIn, readGroups, resourcesOf, textOf } from "./resource-facts.ts";
 
 /** First half: what is delivered can be read at all; it is remembered for the second half. */
 export function deliveredSettingsHold(declared: DeclaredDeliveries): ResourceValidationPolicy {

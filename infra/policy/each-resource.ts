@@ -1,7 +1,6 @@
 /** The common form of policies that look at one resource of a kind. */
 import type { ResourceValidationPolicy } from "@pulumi/policy";
-import { known } from "./declared-deliveries.ts";
-import { isAzureType } from "./resource-facts.ts";
+import { isAzureType, known } from "./resource-facts.ts";
 
 type Properties = Readonly<Record<string, unknown>>;
 
@@ -55,4 +54,10 @@ export function at(properties: Properties, ...path: readonly string[]): Properti
     value = typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
   }
   return typeof value === "object" && value !== null ? (value as Properties) : {};
+}
+
+/** A machine's properties: its own, or those that a scale set makes each of its machines with. */
+export function machineWithin(properties: Properties): Properties {
+  const profile = at(properties, "virtualMachineProfile");
+  return Object.keys(profile).length === 0 ? properties : profile;
 }

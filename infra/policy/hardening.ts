@@ -1,5 +1,5 @@
 /** Policies 13 to 19: subnets, machines, storage, vaults and roles. */
-import { at, eachResource, ENVIRONMENT_CONFIG } from "./each-resource.ts";
+import { at, eachResource, ENVIRONMENT_CONFIG, machineWithin } from "./each-resource.ts";
 import { isProperties, textOf } from "./resource-facts.ts";
 
 type Properties = Readonly<Record<string, unknown>>;
@@ -33,12 +33,17 @@ export const subnetsArePrivate = eachResource({
   },
 });
 
+const MACHINES = ["compute:VirtualMachine", "compute:VirtualMachineScaleSet"] as const;
+/** Confidential machines boot trusted as well. */
+const TRUSTED: ReadonlySet<string> = new Set(["TrustedLaunch", "ConfidentialVM"]);
+
 export const machinesAreHardened = eachResource({
   name: "machines-are-hardened",
   description:
     "Machines have no passwords, boot trusted, keep boot diagnostics and install security updates.",
-  types: ["compute:VirtualMachine"],
-  judge: (properties, name) => {
+  types: MACHINES,
+  judge: (declared, name) => {
+    const properties = machineWithin(declared);
     const linux = at(properties, "osProfile", "linuxConfiguration");
     const checks: readonly (readonly [boolean, string])[] = [
       [
@@ -47,8 +52,14 @@ export const machinesAreHardened = eachResource({
         "accepts a password. Set osProfile.linuxConfiguration.disablePasswordAuthentication to true and remove adminPassword.",
       ],
       [
-        textOf(at(properties, "securityProfile")["securityType"]) === "TrustedLaunch",
+        TRUSTED.has(textOf(at(properties, "securityProfile")["securityType"]) ?? ""),
         "does not boot trusted. Set securityProfile.securityType to TrustedLaunch.",
+      ],
+      [
+        !["secureBootEnabled", "vTpmEnabled"].some(
+          (switched) => at(properties, "securityProfile", "uefiSettings")[switched] === false,
+        ),
+        "boots without what Trusted Launch is for. Set uefiSettings.secureBootEnabled and vTpmEnabled to true.",
       ],
       [
         at(properties, "diagnosticsProfile", "bootDiagnostics")["enabled"] === true,
@@ -70,10 +81,10 @@ export const imagesAreKnown = eachResource({
   name: "images-are-known",
   description:
     "Machines are made of images from known publishers, in production of a fixed version.",
-  types: ["compute:VirtualMachine"],
+  types: MACHINES,
   configSchema: ENVIRONMENT_CONFIG,
   judge: (properties, name, _, { environment }) => {
-    const image = at(properties, "storageProfile", "imageReference");
+    const image = at(machineWithin(properties), "storageProfile", "imageReference");
     // An image of one's own, by id, is fixed and known; one of the community is neither.
     const own = textOf(image["id"]) ?? textOf(image["sharedGalleryImageId"]);
     const publisher = textOf(image["publisher"]);
@@ -134,6 +145,9 @@ export const vaultsAreProtected = eachResource({
       ...(vault["enableRbacAuthorization"] === true
         ? []
         : [`${name} decides by access policies. Set enableRbacAuthorization to true.`]),
+      ...(vault["enableSoftDelete"] === false
+        ? [`${name} loses its secrets with their deletion. Set enableSoftDelete to true.`]
+        : []),
       ...(vault["enablePurgeProtection"] === true
         ? []
         : [`${name} can be purged with its keys. Set enablePurgeProtection to true.`]),
@@ -146,6 +160,7 @@ const BROAD_ROLES: ReadonlyMap<string, string> = new Map([
   ["8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "Owner"],
   ["b24988ac-6180-42a0-ab88-20f7382dd24c", "Contributor"],
   ["18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", "User Access Administrator"],
+  ["f58310d9-a9f6-439a-9e8d-f62e7b41a168", "Role Based Access Control Administrator"],
 ]);
 
 /** Azure Backup makes snapshots and disks in a resource group, and so is given the group. */
@@ -163,8 +178,9 @@ export const rolesAreNarrow = eachResource({
   name: "roles-are-narrow",
   description:
     "Role assignments give the machine's identity what it needs where it needs it: never Owner or Contributor, never a whole subscription or resource group.",
-  types: ["authorization:RoleAssignment"],
-  judge: (properties: Properties, name) => {
+  types: ["authorization:RoleAssignment", "authorization:RoleDefinition"],
+  judge: (properties: Properties, name, type) => {
+    if (type.endsWith(":RoleDefinition")) return judgeDefinition(properties, name);
     const role = textOf(properties["roleDefinitionId"])?.split("/").at(-1)?.toLowerCase() ?? "";
     const broad = BROAD_ROLES.get(role);
     const scope = textOf(properties["scope"]);
@@ -175,10 +191,29 @@ export const rolesAreNarrow = eachResource({
             `${name} gives the role ${broad}. Assign the narrowest role that reads what is needed.`,
           ]),
       ...(scope !== undefined &&
-      !scope.toLowerCase().includes("/providers/") &&
+      !/\/providers\/(?!microsoft\.management\/managementgroups)/i.test(scope) &&
       !isGroupRole(role, scope)
         ? [`${name} is for all of ${scope}. Assign it on the one resource that is read.`]
         : []),
     ];
   },
 });
+
+/** A role of one's own that may do everything is Owner by another name. */
+function judgeDefinition(properties: Properties, name: string): readonly string[] {
+  const permissions = properties["permissions"];
+  const allowed = (Array.isArray(permissions) ? permissions : [])
+    .filter(isProperties)
+    .flatMap(({ actions, dataActions }) => [actions, dataActions].flat())
+    .map((action) => textOf(action)?.toLowerCase() ?? "");
+  return allowed.some((action) => BROAD_ACTIONS.has(action))
+    ? [`${name} may do everything. List the actions that are needed.`]
+    : [];
+}
+
+const BROAD_ACTIONS: ReadonlySet<string> = new Set([
+  "*",
+  "*/write",
+  "microsoft.authorization/*",
+  "microsoft.authorization/roleassignments/write",
+]);

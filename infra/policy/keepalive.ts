@@ -54,7 +54,7 @@ function findIdleTimeouts(resources: readonly PolicyResource[]): readonly IdleTi
         : [{ urn, where: `flowTimeoutInMinutes of ${name}`, seconds: minutes * 60 }];
     }),
     ...resourcesOf(resources, "network:LoadBalancer").flatMap(({ urn, name, props }) =>
-      [props["loadBalancingRules"], props["inboundNatRules"]]
+      [props["loadBalancingRules"], props["inboundNatRules"], props["inboundNatPools"]]
         .flatMap((rules) => (Array.isArray(rules) ? rules : []))
         .filter(isProperties)
         .map((rule) => ({

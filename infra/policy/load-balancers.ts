@@ -18,6 +18,7 @@ const rulesOf = (properties: Properties, key: string): readonly Properties[] => 
 const allRules = (properties: Properties): readonly Properties[] => [
   ...rulesOf(properties, "loadBalancingRules"),
   ...rulesOf(properties, "inboundNatRules"),
+  ...rulesOf(properties, "inboundNatPools"),
 ];
 
 const named = (rule: Properties): string => textOf(rule["name"]) ?? "(unnamed)";

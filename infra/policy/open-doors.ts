@@ -6,8 +6,17 @@ import {
   parseCidr,
 } from "../../server/contract/index.ts";
 import { eachResource } from "./each-resource.ts";
-import { readPorts } from "./port-sets.ts";
-import { EVERYONE, readRule, readRules, type RuleFacts } from "./resource-facts.ts";
+import { coverEveryPort, readAllPorts } from "./port-sets.ts";
+import {
+  EVERYONE,
+  hasPorts,
+  readRule,
+  readRules,
+  readRulesWithin,
+  RULE_HOLDERS,
+  shutsEveryone,
+  type RuleFacts,
+} from "./resource-facts.ts";
 
 /** Administration by shell and by desktop. */
 const ADMINISTRATION_PORTS = [22, 3389] as const;
@@ -18,18 +27,20 @@ export const noAdministrationFromInternet = eachResource({
   name: "no-administration-from-the-internet",
   description:
     "No inbound rule opens SSH or RDP to the internet, in whatever spelling: machines are administered by Run Command, without an open port.",
-  types: ["network:NetworkSecurityGroup", "network:SecurityRule"],
+  types: [...RULE_HOLDERS, "network:SecurityRule"],
   judge: (properties, name, type) =>
     type.endsWith(":SecurityRule")
       ? judgeAdministration(readRule(properties, name), [])
-      : readRules(properties).flatMap((rule, _, rules) => judgeAdministration(rule, rules)),
+      : readRulesWithin(type, properties).flatMap((rule, _, rules) =>
+          judgeAdministration(rule, rules),
+        ),
 });
 
 /** @param rules all rules of the group: one that denies everyone before makes this one moot. */
 function judgeAdministration(rule: RuleFacts, rules: readonly RuleFacts[]): readonly string[] {
-  if (!rule.inbound || !rule.allows || !rule.sources.some(isInternet)) return [];
-  if (rule.protocol !== "tcp" && rule.protocol !== "udp" && rule.protocol !== "*") return [];
-  const ranges = rule.destinationPorts.map(readPorts).filter((range) => range !== undefined);
+  if (!rule.inbound || !rule.allows || !hasPorts(rule)) return [];
+  if (!rule.sources.some(isInternet) && !coverInternet(rule.sources)) return [];
+  const ranges = readAllPorts(rule.destinationPorts);
   return ADMINISTRATION_PORTS.flatMap((port) => {
     const range = ranges.find((each) => containsPort(each, port));
     return range === undefined || rules.some((other) => shutsBefore(other, rule, port))
@@ -42,15 +53,10 @@ function judgeAdministration(rule: RuleFacts, rules: readonly RuleFacts[]): read
 
 function shutsBefore(other: RuleFacts, rule: RuleFacts, port: number): boolean {
   return (
-    other.inbound &&
-    !other.allows &&
+    shutsEveryone(other) &&
     other.priority < rule.priority &&
     (other.protocol === "*" || other.protocol === rule.protocol) &&
-    other.sourcePorts.every((text) => text === "*") &&
-    other.sources.some((source) => EVERYONE.has(source.toLowerCase())) &&
-    other.destinationPorts
-      .map(readPorts)
-      .some((range) => range !== undefined && containsPort(range, port))
+    readAllPorts(other.destinationPorts).some((range) => containsPort(range, port))
   );
 }
 
@@ -58,6 +64,14 @@ function shutsBefore(other: RuleFacts, rule: RuleFacts, port: number): boolean {
 const SHORTEST_OWNED_IPV6_PREFIX = 16;
 /** Service tags behind which anybody can rent an address. */
 const RENTED: ReadonlySet<string> = new Set(["azurecloud"]);
+
+/** Many blocks together are the internet as well, however small each one is. */
+function coverInternet(sources: readonly string[]): boolean {
+  const addresses = sources
+    .map((source) => parseCidr(source))
+    .reduce((sum, cidr) => sum + (cidr === undefined ? 0 : 2 ** (32 - cidr.prefix)), 0);
+  return addresses >= 2 ** (32 - SHORTEST_OWNED_PREFIX + 1);
+}
 
 function isInternet(source: string): boolean {
   const lower = source.toLowerCase();
@@ -103,10 +117,5 @@ const PROBE_SOURCES: ReadonlySet<string> = new Set([
 ]);
 
 function deniesEverything(rule: RuleFacts): boolean {
-  return (
-    !rule.allows &&
-    rule.protocol === "*" &&
-    rule.sources.some((source) => EVERYONE.has(source.toLowerCase())) &&
-    rule.destinationPorts.some((text) => text === "*" || text === "0-65535")
-  );
+  return shutsEveryone(rule) && rule.protocol === "*" && coverEveryPort(rule.destinationPorts);
 }

@@ -17,6 +17,24 @@ export function readPorts(text: string): PortRange | undefined {
   return parseRange(text.replace(/\s/g, "").replace(/^0-/, `${String(LOWEST_PORT)}-`));
 }
 
+/**
+ * Every port that texts of a rule name, also those in one text with commas. What cannot be read
+ * counts as every port: a policy had better ask about it than overlook it.
+ */
+export function readAllPorts(texts: readonly string[]): readonly PortRange[] {
+  return texts
+    .flatMap((text) => text.split(","))
+    .map((text) => text.trim())
+    .filter((text) => text !== "")
+    .map((text) => (text === "0" ? undefined : (readPorts(text) ?? EVERY_PORT)))
+    .filter((range) => range !== undefined);
+}
+
+/** Whether texts of a rule name every port, in one piece or in several. */
+export function coverEveryPort(texts: readonly string[]): boolean {
+  return subtract([EVERY_PORT], readAllPorts(texts)).length === 0;
+}
+
 export function subtract(
   ranges: readonly PortRange[],
   holes: readonly PortRange[],

@@ -1,8 +1,7 @@
 /** What production does not go without: somebody who is told, and files that can be got back. */
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
-import { known } from "./declared-deliveries.ts";
 import { at, eachResource, ENVIRONMENT_CONFIG } from "./each-resource.ts";
-import { isProperties, resourcesOf, textOf } from "./resource-facts.ts";
+import { isProperties, known, resourcesOf, textOf } from "./resource-facts.ts";
 
 export const alertsReachSomebody = eachResource({
   name: "alerts-reach-somebody",

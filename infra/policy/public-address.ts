@@ -1,8 +1,7 @@
 /** Policies 6 and 7: an address that stays. */
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
-import { known } from "./declared-deliveries.ts";
 import { eachResource, at } from "./each-resource.ts";
-import { isProperties, resourcesOf, textOf } from "./resource-facts.ts";
+import { isProperties, known, resourcesOf, textOf } from "./resource-facts.ts";
 
 export const publicAddressStays = eachResource({
   name: "public-address-is-static-and-zonal",

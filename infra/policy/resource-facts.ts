@@ -4,12 +4,15 @@
  */
 import type { PolicyResource } from "@pulumi/policy";
 import type { PortRange } from "../../server/contract/index.ts";
-import { EVERY_PORT, readPorts, subtract } from "./port-sets.ts";
+import { coverEveryPort, readAllPorts, subtract } from "./port-sets.ts";
 
-/** True for a type of azure-native in whatever API version: `network:NetworkSecurityGroup`. */
+/**
+ * True for a type of azure-native in whatever API version, in the package itself or in one made for
+ * that version: `network:NetworkSecurityGroup`.
+ */
 export function isAzureType(type: string, wanted: string): boolean {
   const [module = "", name = ""] = wanted.split(":");
-  return new RegExp(`^azure-native:${module}(?:/v[0-9a-z]+)?:${name}$`).test(type);
+  return new RegExp(`^azure-native(?:_[0-9a-z_]+)?:${module}(?:/v[0-9a-z]+)?:${name}$`).test(type);
 }
 
 export function resourcesOf(
@@ -30,6 +33,8 @@ export interface RuleFacts {
   readonly sources: readonly string[];
   readonly sourcePorts: readonly string[];
   readonly destinationPorts: readonly string[];
+  /** Whether it is about every address behind the group. */
+  readonly everywhere: boolean;
 }
 
 type Properties = Readonly<Record<string, unknown>>;
@@ -45,6 +50,11 @@ export function readRule(properties: Properties, fallbackName = "(unnamed)"): Ru
     sources: listOf(properties, "sourceAddressPrefix", "sourceAddressPrefixes"),
     sourcePorts: listOf(properties, "sourcePortRange", "sourcePortRanges"),
     destinationPorts: listOf(properties, "destinationPortRange", "destinationPortRanges"),
+    everywhere:
+      properties["destinationApplicationSecurityGroups"] === undefined &&
+      listOf(properties, "destinationAddressPrefix", "destinationAddressPrefixes").every((to) =>
+        EVERYONE.has(to.toLowerCase()),
+      ),
   };
 }
 
@@ -52,6 +62,47 @@ export function readRule(properties: Properties, fallbackName = "(unnamed)"): Ru
 export function readRules(properties: Properties): readonly RuleFacts[] {
   const rules = properties["securityRules"];
   return Array.isArray(rules) ? rules.filter(isProperties).map((rule) => readRule(rule)) : [];
+}
+
+/** Types that hold security groups, or write them out as part of themselves. */
+export const RULE_HOLDERS = [
+  "network:NetworkSecurityGroup",
+  "network:VirtualNetwork",
+  "network:Subnet",
+  "network:NetworkInterface",
+  "compute:VirtualMachineScaleSet",
+] as const;
+
+/** The rules of a group, and of groups that a resource writes out somewhere within itself. */
+export function readRulesWithin(type: string, properties: Properties): readonly RuleFacts[] {
+  if (!RULE_HOLDERS.some((holder) => isAzureType(type, holder))) return [];
+  return groupsWithin(properties).flatMap((group) => readRules(group));
+}
+
+function groupsWithin(value: unknown): readonly Properties[] {
+  if (Array.isArray(value)) return value.flatMap((item) => groupsWithin(item));
+  if (!isProperties(value)) return [];
+  if (Array.isArray(value["securityRules"])) return [value];
+  // What a preview does not know yet holds no rules that it could show.
+  return Object.keys(value).flatMap((key) => known(() => groupsWithin(value[key])) ?? []);
+}
+
+/** Protocols of IP that have ports; Azure's wildcard has them all. */
+export function hasPorts({ protocol }: RuleFacts): boolean {
+  return !PORTLESS.has(protocol);
+}
+
+const PORTLESS: ReadonlySet<string> = new Set(["icmp", "esp", "ah"]);
+
+/** Whether a rule shuts its destination ports to everyone: whatever comes after it is moot. */
+export function shutsEveryone(rule: RuleFacts): boolean {
+  return (
+    rule.inbound &&
+    !rule.allows &&
+    rule.everywhere &&
+    coverEveryPort(rule.sourcePorts) &&
+    rule.sources.some((source) => EVERYONE.has(source.toLowerCase()))
+  );
 }
 
 /** A security group with all of its rules: inline ones, and those that are resources of their own. */
@@ -88,16 +139,20 @@ export function readGroups(resources: readonly PolicyResource[]): readonly Group
   });
 }
 
-/** The TCP ports that rules let in, for anyone: earlier denials of everyone taken away. */
-export function portsLetIn(rules: readonly RuleFacts[]): readonly PortRange[] {
+/** The ports that rules let in, for anyone: earlier denials of everyone taken away. */
+export function portsLetIn(
+  rules: readonly RuleFacts[],
+  protocol: "tcp" | "udp" = "tcp",
+): readonly PortRange[] {
+  const other = protocol === "tcp" ? "udp" : "tcp";
   const decisive = rules
-    .filter(({ inbound, protocol }) => inbound && (protocol === "tcp" || protocol === "*"))
+    .filter((rule) => rule.inbound && hasPorts(rule) && rule.protocol !== other)
     .toSorted((a, b) => a.priority - b.priority);
   const denied: PortRange[] = [];
   return decisive.flatMap((rule) => {
-    const ports = rule.destinationPorts.map((text) => readPorts(text) ?? EVERY_PORT);
+    const ports = readAllPorts(rule.destinationPorts);
     if (rule.allows) return [...subtract(ports, denied)];
-    if (rule.sources.some((source) => EVERYONE.has(source.toLowerCase()))) denied.push(...ports);
+    if (shutsEveryone(rule)) denied.push(...ports);
     return [];
   });
 }
@@ -112,6 +167,16 @@ export const EVERYONE: ReadonlySet<string> = new Set([
   "internet",
 ]);
 
+/** The value, or undefined while a preview does not know it. */
+export function known<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && "unknownTypeSentinel" in error) return undefined;
+    throw error;
+  }
+}
+
 export function isProperties(value: unknown): value is Properties {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -120,15 +185,20 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** A number, also one that some language wrote as text. */
 export function numberOf(value: unknown): number | undefined {
+  if (typeof value === "string" && /^\d+$/.test(value)) return Number(value);
   return typeof value === "number" ? value : undefined;
 }
 
+/** A text, also one that some language wrote as a number: the port 22. */
+function writtenOf(value: unknown): string | undefined {
+  return typeof value === "number" ? String(value) : textOf(value);
+}
+
 function listOf(properties: Properties, one: string, many: string): readonly string[] {
-  const single = textOf(properties[one]);
   const plural = properties[many];
-  return [
-    ...(single === undefined || single === "" ? [] : [single]),
-    ...(Array.isArray(plural) ? plural.filter((text) => typeof text === "string") : []),
-  ];
+  return [properties[one], ...(Array.isArray(plural) ? (plural as unknown[]) : [])]
+    .map((value) => writtenOf(value))
+    .filter((text): text is string => text !== undefined && text !== "");
 }

@@ -4,7 +4,7 @@ import { isProperties } from "./resource-facts.ts";
 
 /** Types that take tags and are worth finding on a bill. */
 const TAGGED =
-  /^azure-native:(?:[a-z]+)(?:\/v[0-9a-z]+)?:(?:ResourceGroup|VirtualNetwork|NetworkSecurityGroup|PublicIPAddress|NetworkInterface|VirtualMachine|Disk|StorageAccount|Vault|UserAssignedIdentity|LoadBalancer|BastionHost|NatGateway|Workspace|DataCollectionRule|ActionGroup|MetricAlert|ScheduledQueryRule|BackupVault|VirtualMachineExtension)$/;
+  /^azure-native(?:_[0-9a-z_]+)?:(?:[a-z]+)(?:\/v[0-9a-z]+)?:(?:ResourceGroup|VirtualNetwork|NetworkSecurityGroup|PublicIPAddress|NetworkInterface|VirtualMachine|Disk|StorageAccount|Vault|UserAssignedIdentity|LoadBalancer|BastionHost|NatGateway|Workspace|DataCollectionRule|ActionGroup|MetricAlert|ScheduledQueryRule|BackupVault|VirtualMachineExtension)$/;
 
 interface TagsConfig {
   /** Tag → value to put on where it is missing; an empty value only demands the tag. */
