@@ -19,6 +19,7 @@ import { openW3cLog, type W3cLog } from "./logging/w3c-log.ts";
 import type { ToWorker } from "./processes/messages.ts";
 import { readInheritedSockets } from "./session/inherited-sockets.ts";
 import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
+import { ExpiryWatch } from "./startup/expiry-watch.ts";
 import { describeProblem } from "./startup/problems.ts";
 import { Reloader } from "./startup/reload.ts";
 import { readSettings } from "./startup/settings-files.ts";
@@ -110,7 +111,9 @@ async function run(): Promise<void> {
   }
   const serving = await open(args, logger);
   handleBugs(logger);
-  const reloader = new Reloader({ args, serving, logger });
+  const expiry = new ExpiryWatch(serving, logger);
+  const onReloaded = (): void => void expiry.check();
+  const reloader = new Reloader({ args, serving, logger, onReloaded });
   handleSignals(args, { serving, reloader, logger });
   const { listen, passive } = serving.settings;
   logger.log("info", "listening", {
@@ -121,6 +124,7 @@ async function run(): Promise<void> {
     passivePorts: formatRange(passive.ports),
     workers: serving.workers,
   });
+  await expiry.check();
 }
 
 /** Opens what serves, with the sockets that the service manager hands over. */

@@ -11,6 +11,8 @@ export interface Reloadable {
   readonly args: StartupArguments;
   readonly serving: Serving;
   readonly logger: Logger;
+  /** New settings are in force. */
+  readonly onReloaded?: () => void;
 }
 
 export class Reloader implements Disposable {
@@ -47,6 +49,7 @@ export class Reloader implements Disposable {
       await serving.replace(await readSettings(args));
       serving.countReload("done");
       logger.log("info", "settingsReloaded");
+      this.#parts.onReloaded?.();
     } catch (error) {
       serving.countReload("refused");
       const problem = describeProblem(error);

@@ -126,3 +126,14 @@ describe("start", () => {
     expect(result.stderr).not.toContain("    at ");
   });
 });
+
+describe("a certificate that expires soon", () => {
+  it("is warned of in the log at the start and with a reload", async () => {
+    await using server = await startServer({ tls: true });
+    const warnings = () => server.records.filter(({ event }) => event === "certificateExpiring");
+    expect((await server.logged("certificateExpiring"))["expires"]).toMatch(/^\d{4}-\d\d-\d\dT/);
+    expect(warnings()).toHaveLength(1);
+    server.process.kill("SIGHUP");
+    while (warnings().length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+});
