@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { isPebbleBuilt } from "../../scripts/pebble.mjs";
+import { isBuilt } from "../../scripts/go-tools.mjs";
 import { startAzure, type AzureDouble } from "./azure-double.ts";
 import { makeMachine, ordered, recordName, recordSetId, ZONE, type RunResult } from "./machine.ts";
 import { startPebble, type Pebble } from "./pebble.ts";
@@ -14,8 +14,8 @@ const recordOf = ({ records }: RunResult, name: string) =>
 /** CI requires every level: there, a missing authority is a failure. */
 const required = process.env["GANGWAY_REQUIRE_ALL_LEVELS"] === "1";
 
-describe.skipIf(!required && !isPebbleBuilt())(
-  "the certificate agent and a real authority (node scripts/pebble.mjs builds it)",
+describe.skipIf(!required && !isBuilt("pebble"))(
+  "the certificate agent and a real authority (node scripts/go-tools.mjs builds it)",
   () => {
     let pebble: Pebble;
     let azure: AzureDouble;
@@ -199,7 +199,7 @@ describe.skipIf(!required && !isPebbleBuilt())(
   },
 );
 
-describe.skipIf(!required && !isPebbleBuilt())("an authority that knows its customers", () => {
+describe.skipIf(!required && !isBuilt("pebble"))("an authority that knows its customers", () => {
   const KEYS = { "customer-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W" };
 
   it("is given the external account, and named when it is missing", async () => {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeSelfSigned } from "../../infra/certificate/self-signed.ts";
-import { PEBBLE } from "../../scripts/pebble.mjs";
+import { PEBBLE } from "../../scripts/go-tools.mjs";
 
 export interface PebbleOptions {
   /** Keys of external accounts by id; given: the authority wants one. */
