@@ -1,5 +1,5 @@
 /** The first and the last port of the range: where ranges of two layers that differ part. */
-import { containsPort, countPorts, formatRange } from "#contract";
+import { containsPort, countPorts, formatRange, type PortRange } from "#contract";
 import { failed, passed, warned, type Check, type ProbeContext, type Verdict } from "../check.ts";
 import { touchPort, type PortAnswer } from "../dial.ts";
 import type { Expectations } from "../options.ts";
@@ -42,6 +42,8 @@ export interface EdgeSearch {
   readonly draws: number;
   /** The most different ports that one session saw. */
   readonly distinct: number;
+  /** The lowest and the highest port that any session was leased. */
+  readonly seen: PortRange | undefined;
 }
 
 async function searchEdges(context: ProbeContext): Promise<EdgeSearch> {
@@ -54,6 +56,7 @@ async function searchEdges(context: ProbeContext): Promise<EdgeSearch> {
   let draws = 0;
   let distinct = 0;
   let stray: number | undefined;
+  let range: PortRange | undefined;
   const verb: PassiveVerb = context.facts.leases.has("EPSV") ? "EPSV" : "PASV";
 
   const draw = async (session: ProbeSession): Promise<void> => {
@@ -66,6 +69,10 @@ async function searchEdges(context: ProbeContext): Promise<EdgeSearch> {
         return;
       }
       seen.add(port);
+      range = {
+        first: Math.min(port, range?.first ?? port),
+        last: Math.max(port, range?.last ?? port),
+      };
       distinct = Math.max(distinct, seen.size);
       if (wanted.delete(port)) leased.set(port, await touch(context, port));
     }
@@ -86,7 +93,7 @@ async function searchEdges(context: ProbeContext): Promise<EdgeSearch> {
     if (end.status === "fulfilled") continue;
     if (!(end.reason instanceof ProbeFault) || draws === 0) throw end.reason;
   }
-  return { wanted, leased, stray, draws, distinct };
+  return { wanted, leased, stray, draws, distinct, seen: range };
 }
 
 async function touch({ address, limit }: ProbeContext, port: number): Promise<PortAnswer> {
@@ -114,6 +121,8 @@ export function judgeEdges(
   if (refused.length > 0) {
     const symptom: Symptom = { kind: "neverLeased", ports: refused };
     const detail = `${describeSymptom(symptom)} (after ${draws})`;
+    if (isHalf(search.seen, expected.passivePorts))
+      return warned(symptom, `${detail}; ${HANDOVER}`);
     // Sessions of a sliced server see one slice; that proves nothing about the others.
     const conclusive =
       expected.passiveSlices === 1 &&
@@ -126,6 +135,16 @@ export function judgeEdges(
     ...unleased.map(({ port }) => `${String(port)} (not leased in ${draws})`),
   ];
   return passed(notes.toSorted().join(", "));
+}
+
+const HANDOVER =
+  "one half of the range is leased and the other one is not, as while a former generation of the server serves its last sessions: run the probe again when that has ended";
+
+/** Whether ports are one half of a range: what a generation has while the other one drains. */
+function isHalf(seen: PortRange | undefined, range: PortRange): boolean {
+  if (seen === undefined || (seen.first !== range.first && seen.last !== range.last)) return false;
+  const half = countPorts(range) / 2;
+  return countPorts(seen) >= Math.floor(half) && countPorts(seen) <= Math.ceil(half);
 }
 
 function symptomOf(port: number, answer: PortAnswer): Symptom {

@@ -71,6 +71,7 @@ describe("edges", () => {
     stray: undefined,
     draws: 100,
     distinct: 25,
+    seen: { first: 50000, last: 50097 },
     ...changes,
   });
   const onlyFirst = new Map<number, PortAnswer>([[50000, "open"]]);
@@ -119,6 +120,22 @@ describe("edges", () => {
     expect(refused({ draws: 799 }).kind).toBe("warning");
     expect(refused({ draws: 800, distinct: 2 }).kind).toBe("warning");
     expect(refused({ draws: 800 }, 2).kind).toBe("warning");
+  });
+
+  it("only warn of one half that is not leased: a former server may still drain in it", () => {
+    const judged = (first: number, lastSeen: number) =>
+      judgeEdges(
+        found({ leased: onlyFirst, draws: 800, seen: { first, last: lastSeen } }),
+        last("refused"),
+        expected,
+      );
+    expect(judged(50000, 50049)).toMatchObject({
+      kind: "warning",
+      detail: expect.stringContaining("former generation") as unknown,
+    });
+    expect(judged(50000, 50048).kind).toBe("failed");
+    expect(judged(50000, 50050).kind).toBe("failed");
+    expect(judged(50001, 50050).kind).toBe("failed");
   });
 
   it("say so when an edge answers without having been leased", () => {
