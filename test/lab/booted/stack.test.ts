@@ -6,7 +6,7 @@ import { findLeader, stopMachine } from "../../../lab/booted/boot.ts";
 import { isRecord, listAt, textAt, type Properties } from "../../../lab/cloud/values.ts";
 import { effectsOfLevel } from "../../../lab/effects-of-level.ts";
 import { livingRoles } from "../../../lab/processes.ts";
-import { deliverServer, machineOf, serviceOf } from "../../support/booted-delivery.ts";
+import { machineOf, serviceOf } from "../../support/booted-delivery.ts";
 import { LabStack } from "../../support/lab-stack.ts";
 import {
   describeMachine,
@@ -166,20 +166,6 @@ describeMachine("the stack at the level machine", () => {
     expect(await serverStart()).toEqual(before);
     expect(findLeader(stack.folder, stack.machineName)).toBe(leader);
     expect(await read("sysctl", "-n", "net.ipv4.ip_local_reserved_ports")).toContain(range);
-    const report = await stack.verify();
-    expect(report.checks.filter(({ outcome }) => outcome === "failed")).toEqual([]);
-  });
-
-  it("goes back to the release before when a server does not start, and says why", async () => {
-    const before = await read("readlink", MACHINE_LAYOUT.current);
-    const { exitCode, output } = await deliverServer(
-      stack,
-      () => 'console.log("a server that has lost its way"); process.exit(3);',
-    );
-    expect(exitCode).toBe(1);
-    expect(output).toContain("a server that has lost its way");
-    expect(output).toContain("back at the previous release");
-    expect(await read("readlink", MACHINE_LAYOUT.current)).toBe(before);
     const report = await stack.verify();
     expect(report.checks.filter(({ outcome }) => outcome === "failed")).toEqual([]);
   });

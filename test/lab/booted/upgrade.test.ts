@@ -26,8 +26,10 @@ import {
 const LOGIN_LOOP = fileURLToPath(new URL("../../support/login-loop.mjs", import.meta.url));
 const MEBIBYTE = 2 ** 20;
 const FILE_BYTES = 300 * MEBIBYTE;
-/** Makes the file take long enough to outlast a delivery. */
-const RATE = "12M";
+/** Makes the file take long enough to outlast a delivery of code, which hands over. */
+const SLOW = "12M";
+/** Long enough for everything else. */
+const QUICK = "24M";
 const DELIVERY_MILLISECONDS = 300_000;
 
 describeMachine("an upgrade", () => {
@@ -69,9 +71,9 @@ describeMachine("an upgrade", () => {
     return stack.run([...words, "--user", `${account}:${password}`, ...args]);
   };
   const upload = (name: string) =>
-    curl("--limit-rate", RATE, "-T", localFile, `ftp://${stack.address}/${name}`);
-  const download = (name: string, url = `ftp://${stack.address}`) =>
-    curl("--limit-rate", RATE, "-o", join(stack.folder, name), `${url}/source`);
+    curl("--limit-rate", SLOW, "-T", localFile, `ftp://${stack.address}/${name}`);
+  const download = (name: string, rate: string, url = `ftp://${stack.address}`) =>
+    curl("--limit-rate", rate, "-o", join(stack.folder, name), `${url}/source`);
   const isSame = async (file: string) =>
     expect((await stack.run(["cmp", localFile, file])).output).toBe("");
 
@@ -97,7 +99,7 @@ describeMachine("an upgrade", () => {
       const service = await serviceOf(stack);
       const before = await property(service, "MainPID");
       const logins = await startLogins();
-      const transfer = download("reloaded");
+      const transfer = download("reloaded", QUICK);
       await stack.up({ logonAttempts: { failures: 7 } });
       expect(await serviceOf(stack)).toBe(service);
       expect(await property(service, "MainPID")).toBe(before);
@@ -116,8 +118,12 @@ describeMachine("an upgrade", () => {
       const logins = await startLogins();
       const transfers = [
         upload("uploaded"),
-        download("explicit"),
-        download("implicit", `ftps://${stack.address}:${String(stack.settings.implicitTlsPort)}`),
+        download("explicit", SLOW),
+        download(
+          "implicit",
+          SLOW,
+          `ftps://${stack.address}:${String(stack.settings.implicitTlsPort)}`,
+        ),
       ];
       await expect
         .poll(() => read("journalctl", "-u", first, "-o", "cat", "--no-pager"))
@@ -182,7 +188,7 @@ describeMachine("an upgrade", () => {
     async () => {
       const service = await serviceOf(stack);
       const oldPort = String(stack.settings.controlPort);
-      const transfer = download("moved");
+      const transfer = download("moved", QUICK);
       await expect
         .poll(() => read("ss", "-Htn", "state", "established", "sport", "=", `:${oldPort}`))
         .not.toBe("");
