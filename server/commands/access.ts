@@ -40,7 +40,7 @@ type HostNames = SessionState["hostNames"];
 
 const user = anytime("USER", text("name"), {}, async (context, argument) => {
   const { state, view, nowMs } = context;
-  const chosen = chooseByUserName(view.sites, state.channel, state.site, argument.trim());
+  const chosen = chooseByUserName(view.sites, state.entrance, state.site, argument.trim());
   if (chosen.kind === "elsewhere") {
     const belongs = reply.notLoggedIn("This connection belongs to another host.");
     const reason = `site ${chosen.wanted} was named on a connection to another one`;
@@ -247,12 +247,13 @@ const account = anytime("ACCT", anything, {}, () =>
 
 /** Everything but TLS starts again, HOST too; failures keep counting. */
 const reinitialise = anytime("REIN", nothing, { inClear: true }, ({ state, view }) => {
-  const { channel, handshake } = state;
+  const { entrance, handshake } = state;
   const serverName = handshake.kind === "done" ? handshake.serverName : undefined;
   return answer(reply.greeting("Ready for a new user."), {
     ...LOGGED_OUT,
-    site: chooseByServerName(view.sites, channel, serverName, NO_CHOICE),
-    protection: (channel === "implicitTls" ? IMPLICIT_TLS_STATE : INITIAL_STATE).protection,
+    site: chooseByServerName(view.sites, entrance, serverName, NO_CHOICE),
+    protection: (entrance.channel === "implicitTls" ? IMPLICIT_TLS_STATE : INITIAL_STATE)
+      .protection,
   });
 });
 

@@ -47,14 +47,14 @@ const host = anytime(
 
 /** An address that the client connected to names no site: the fallback. */
 function choose({ state, view, localAddress }: CommandContext, hostName: string): HostOutcome {
-  const { channel, handshake } = state;
+  const { entrance, handshake } = state;
   const serverName = handshake.kind === "done" ? handshake.serverName : undefined;
   const address = hostName.replace(/^\[(.*)\]$/u, "$1");
   if (isIP(address) !== 0 && serverName === undefined) {
     const own = [localAddress, view.settings.passive.advertisedAddress];
     return own.includes(address) ? { kind: "chosen", choice: NO_CHOICE } : { kind: "unknown" };
   }
-  return chooseByHost(view.sites, channel, hostName, serverName);
+  return chooseByHost(view.sites, entrance, hostName, serverName);
 }
 
 export const VIRTUAL_HOST_COMMANDS: readonly Command[] = [host];

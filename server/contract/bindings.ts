@@ -1,6 +1,7 @@
 /**
- * Bindings: under which host names, and on which channel, a site is reached. A binding never
- * repeats a port; the channels have theirs, and several sites share them.
+ * Bindings: under which host names, and on which channel, a site is reached. The channels have
+ * ports of their own, which several sites share; a server's own settings can bind a site to another
+ * port, or to one local address, besides. A stack has one address and opens the channels' ports.
  */
 import * as v from "valibot";
 import { absentOr, setting } from "./fields.ts";
@@ -28,7 +29,34 @@ const bindingSchema = v.strictObject({
     "Host name beside the site's own name; empty: the site for clients that name none.",
   ),
 });
-export type Binding = v.InferOutput<typeof bindingSchema>;
+export interface Binding extends v.InferOutput<typeof bindingSchema> {
+  /** Absent: the port of the channel. */
+  readonly port?: number | undefined;
+  /** Local address; absent: every one that is listened on. */
+  readonly address?: string | undefined;
+}
+
+/** Where a client has come in. */
+export interface Entrance {
+  readonly channel: Channel;
+  /** Undefined: the port of the channel. */
+  readonly port?: number | undefined;
+  /** Local address; undefined where no binding asks. */
+  readonly address?: string | undefined;
+}
+
+/** A binding as the server's own settings have it. */
+export const serverBindingSchema = v.strictObject({
+  ...bindingSchema.entries,
+  port: absentOr(
+    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
+    "Port of its own, listened on besides; absent: that of the channel.",
+  ),
+  address: absentOr(
+    v.pipe(v.string(), v.ip("is no IP address; write for example 192.0.2.7")),
+    "Local address that clients have to connect to; absent: every one of listen.addresses.",
+  ),
+});
 
 /** Entries of `siteSchema` that this file is about. */
 export const siteBindingsEntries = {
@@ -55,16 +83,27 @@ export function normalizeHostName(hostName: string): string {
 }
 
 /**
- * The host names that lead to a site on a channel, normalized, its own name first; `""` among them
- * when it is the one for clients that name none. Empty when it is not bound to the channel.
+ * The host names that lead to a site at an entrance, normalized, its own name first; `""` among
+ * them when it is the one for clients that name none. Empty when it is not bound there.
+ *
+ * @param entrance a channel alone stands for its own port, on whatever address.
  */
-export function hostNamesOf({ name, bindings }: BoundSite, channel: Channel): readonly string[] {
+export function hostNamesOf(
+  { name, bindings }: BoundSite,
+  entrance: Channel | Entrance,
+): readonly string[] {
   const own = normalizeHostName(name);
-  if (bindings.length === 0) return [own];
-  const here = bindings.filter((binding) => binding.channel === channel);
+  const at: Entrance = typeof entrance === "string" ? { channel: entrance } : entrance;
+  if (bindings.length === 0) return at.port === undefined ? [own] : [];
+  const here = bindings.filter((binding) => leadsIn(binding, at));
   return here.length === 0
     ? []
     : [...new Set([own, ...here.map(({ hostName }) => normalizeHostName(hostName))])];
+}
+
+function leadsIn({ channel, port, address }: Binding, at: Entrance): boolean {
+  if (channel !== at.channel || port !== at.port) return false;
+  return address === undefined || at.address === undefined || address === at.address;
 }
 
 /** What the rules below look at; stack and server settings both have it. */
@@ -87,7 +126,9 @@ function openChannels({ implicitTlsPort }: BoundSettings): readonly Channel[] {
 function disabledChannels(settings: BoundSettings): readonly Finding[] {
   const { sites, implicitTlsPort } = settings;
   const offButBound = sites
-    .filter(({ bindings }) => bindings.some(({ channel }) => channel === "implicitTls"))
+    .filter(({ bindings }) =>
+      bindings.some(({ channel, port }) => channel === "implicitTls" && port === undefined),
+    )
     .map(({ name }) => ({
       setting: `sites (${name}).bindings`,
       value: "implicitTls",
@@ -112,17 +153,39 @@ function isBound(site: BoundSite, channel: Channel): boolean {
   return hostNamesOf(site, channel).length > 0;
 }
 
+/** An address that no binding names: whoever is bound to every address is reached there too. */
+const ANY_OTHER_ADDRESS = "";
+
+/** Every entrance that is told from another one by the bindings. */
+function entrancesOf(settings: BoundSettings): readonly Entrance[] {
+  const bindings = settings.sites.flatMap((site) => site.bindings);
+  const addresses = new Set([ANY_OTHER_ADDRESS, ...bindings.flatMap((each) => each.address ?? [])]);
+  const own = bindings.filter(({ port }) => port !== undefined);
+  const doors: readonly Entrance[] = [
+    ...openChannels(settings).map((channel) => ({ channel })),
+    ...new Map(own.map((each) => [`${each.channel} ${String(each.port)}`, each])).values(),
+  ];
+  return doors.flatMap(({ channel, port }) =>
+    [...addresses].map((address) => ({ channel, port, address })),
+  );
+}
+
 function sharedHostNames(settings: BoundSettings): readonly Finding[] {
-  return openChannels(settings).flatMap((channel) => {
+  const told = new Set<string>();
+  return entrancesOf(settings).flatMap((entrance) => {
+    const { channel } = entrance;
     const owners = new Map<string, BoundSite>();
     return settings.sites.flatMap((site) =>
-      hostNamesOf(site, channel).flatMap((hostName): Finding[] => {
+      hostNamesOf(site, entrance).flatMap((hostName): Finding[] => {
         const owner = owners.get(hostName);
         // Sites of one name are a finding of their own.
         if (owner === undefined || owner.name === site.name) {
           owners.set(hostName, site);
           return [];
         }
+        const clash = [site.name, owner.name, hostName, channel, entrance.port].join(" ");
+        if (told.has(clash)) return [];
+        told.add(clash);
         return [
           {
             setting: `sites (${site.name}).bindings`,

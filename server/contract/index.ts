@@ -5,6 +5,7 @@
 export * from "./access.ts";
 export * from "./addresses.ts";
 export * from "./bindings.ts";
+export * from "./bound-ports.ts";
 export * from "./authentication.ts";
 export * from "./azure-invariants.ts";
 export * from "./budgets.ts";

@@ -5,7 +5,8 @@
  */
 import * as v from "valibot";
 import { formatRange, parseRange, type PortRange } from "./ports.ts";
-import { findBindingViolations } from "./bindings.ts";
+import { findBindingViolations, serverBindingSchema } from "./bindings.ts";
+import { findPortViolations } from "./bound-ports.ts";
 import { SERVER_CERTIFICATE, siteCertificateName } from "./certificates.ts";
 import { absentOr } from "./fields.ts";
 import { ContractError, parseWith } from "./parse.ts";
@@ -43,6 +44,15 @@ const keepaliveSchema = v.strictObject({
 /** A site with what only the machine knows: where its own certificate lies. */
 const serverSiteSchema = v.strictObject({
   ...siteSchema.entries,
+  bindings: v.optional(
+    v.pipe(
+      v.array(serverBindingSchema),
+      v.description(
+        "Channels, ports, addresses and host names of the site; empty: every channel, by the site's own name.",
+      ),
+    ),
+    [],
+  ),
   certificateFile: absentOr(
     v.string(),
     "PEM chain (and key, unless keyFile is given) of the site, relative to this file; absent: tls.certificateFile.",
@@ -177,7 +187,10 @@ export function joinDeployment(settings: unknown, deployment: unknown): ServerSe
   const parsed = parseWith(serverSettingsSchema, settings);
   const { sites, accounts: declared, listen } = parsed;
   const { implicitTlsPort } = listen;
-  const findings = findBindingViolations({ sites, accounts: declared, implicitTlsPort });
+  const findings = [
+    ...findBindingViolations({ sites, accounts: declared, implicitTlsPort }),
+    ...findPortViolations(parsed),
+  ];
   if (findings.length > 0) throw new ContractError(findings);
   if (deployment === undefined) return parsed;
   const { advertisedAddress, accounts } = parseWith(deploymentSchema, deployment);

@@ -17,11 +17,11 @@ interface HandshakePlan {
 /** The server name decides, then HOST, then the fallback of the channel. */
 function planHandshake(
   { sites }: ServerView,
-  { channel, site: before }: Pick<SessionState, "channel" | "site">,
+  { entrance, site: before }: Pick<SessionState, "entrance" | "site">,
   serverName: string | undefined,
 ): HandshakePlan {
-  const choice = chooseByServerName(sites, channel, serverName, before);
-  const site = siteOfChoice(sites, channel, choice);
+  const choice = chooseByServerName(sites, entrance, serverName, before);
+  const site = siteOfChoice(sites, entrance, choice);
   if (site.tls === undefined) throw new Error("a handshake needs a certificate");
   return { site: choice, siteName: site.name, channels: site.tls.openSession() };
 }

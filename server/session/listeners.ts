@@ -1,7 +1,7 @@
 /** The listeners of clients and of health probes: opened, kept and closed as the settings ask. */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
-import { LISTEN_BACKLOG, type ServerSettings } from "#contract";
+import { boundPorts, LISTEN_BACKLOG, type Channel, type ServerSettings } from "#contract";
 import { planListenAddresses, type ListenAddress } from "../data/listen-addresses.ts";
 import { NO_INHERITED_SOCKETS, type InheritedSockets } from "./inherited-sockets.ts";
 
@@ -20,12 +20,18 @@ export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
+const MODES = {
+  control: "clear",
+  implicitTls: "implicitTls",
+} as const satisfies Record<Channel, ListenerMode>;
+
 /** The listeners that the settings ask for. */
-export function planListeners({ listen }: ServerSettings): readonly ListenerPlan[] {
+export function planListeners({ listen, sites }: ServerSettings): readonly ListenerPlan[] {
   const ports: readonly { port: number | undefined; purpose: ListenerPurpose }[] = [
     { port: listen.controlPort, purpose: "clear" },
     { port: listen.implicitTlsPort, purpose: "implicitTls" },
     { port: listen.healthProbePort, purpose: "health" },
+    ...boundPorts({ sites }).map(({ port, channel }) => ({ port, purpose: MODES[channel] })),
   ];
   return planListenAddresses(listen.addresses).flatMap((address) =>
     ports.flatMap(({ port, purpose }) =>

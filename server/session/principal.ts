@@ -1,6 +1,6 @@
 /** Who is logged in: an account on a site, with its rights and the storage as it sees it. */
 import { isDeepStrictEqual } from "node:util";
-import { rightsOf, type Account, type Right, type Site } from "#contract";
+import { rightsOf, type Account, type Permission, type Right, type Site } from "#contract";
 import { planHome, type Home } from "../access/isolation.ts";
 import { planPathMapping } from "../access/path-mapping.ts";
 import { hasExpired } from "../access/account-standing.ts";
@@ -51,7 +51,7 @@ export function createPrincipal(
   const { root, userIsolation, virtualDirectories } = site.settings;
   const planned = planHome(userIsolation, account);
   if (planned.kind === "refused") return planned;
-  const rights = rightsOf(account.permissions);
+  const rights = rightsOfAll(account.permissions);
   const storage = new SiteStorage({
     mapping: planPathMapping(root, virtualDirectories, planned.home),
     authorization: site.authorization,
@@ -70,6 +70,17 @@ export function createPrincipal(
     kind: "principal",
     principal: { account, siteName: site.name, rights, home: planned.home, storage, visit, view },
   };
+}
+
+/** One set for all sessions of an account. */
+const knownRights = new WeakMap<readonly Permission[], ReadonlySet<Right>>();
+
+function rightsOfAll(permissions: readonly Permission[]): ReadonlySet<Right> {
+  const known = knownRights.get(permissions);
+  if (known !== undefined) return known;
+  const rights = rightsOf(permissions);
+  knownRights.set(permissions, rights);
+  return rights;
 }
 
 /** Where a site's rules about rights and addresses begin to hold. */
@@ -167,7 +178,7 @@ export function findSite(view: ServerView, name: string): SiteView | undefined {
 /** The site that a session belongs to as far as it is known: its filter and messages apply. */
 export function currentSite(
   view: ServerView,
-  { login, channel, site }: Pick<SessionState, "login" | "channel" | "site">,
+  { login, entrance, site }: Pick<SessionState, "login" | "entrance" | "site">,
 ): SiteView {
   const name =
     login.kind === "loggedIn"
@@ -176,7 +187,7 @@ export function currentSite(
         ? login.siteName
         : undefined;
   const named = name === undefined ? undefined : findSite(view, name);
-  return named ?? siteOfChoice(view.sites, channel, site);
+  return named ?? siteOfChoice(view.sites, entrance, site);
 }
 
 /** Whether an account may log in to a site. */

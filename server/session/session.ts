@@ -12,8 +12,9 @@ import { CommandQueue } from "./command-queue.ts";
 import { ControlConnection, type ConnectionOwner } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
 import { transferReply } from "./failures.ts";
-import { DRAINED, GOODBYE, IDLE, INJECTED, INTERNAL } from "./farewells.ts";
+import { DRAINED, GOODBYE, IDLE, INJECTED, INTERNAL, NOT_SERVED } from "./farewells.ts";
 import { clearControl, secureControl } from "./handshakes.ts";
+import { beginState, greet } from "./entrances.ts";
 import { Foreground } from "./foreground.ts";
 import { Holdings } from "./holdings.ts";
 import { interpretLine } from "./instructions.ts";
@@ -22,7 +23,7 @@ import type { Calculation, Outcome, Reprotection, TransferPlan } from "./outcome
 import { Patience } from "./patience.ts";
 import { currentSite } from "./principal.ts";
 import { RunningCalculation, type CalculationResult } from "./running-calculation.ts";
-import { IMPLICIT_TLS_STATE, type Login, type SessionState, type StateChange } from "./state.ts";
+import type { Login, SessionState, StateChange } from "./state.ts";
 import { streamReply } from "./streamed-reply.ts";
 import { planTransfer } from "./transfer-plans.ts";
 import { RunningTransfer } from "./transfers.ts";
@@ -73,11 +74,12 @@ export class Session implements ConnectionOwner {
   start(mode: "clear" | "implicitTls"): Promise<void> {
     return this.#work(async () => {
       const view = this.#host.view();
-      if (mode === "implicitTls" && view.tls !== undefined) {
-        await this.#handshake("", IMPLICIT_TLS_STATE);
-      }
-      const { messages } = currentSite(view, this.state);
-      this.#write(messages.greeting(this.#journal.sessionId));
+      const initial = beginState(view.settings, mode, this.connection);
+      if (mode === "implicitTls" && view.tls !== undefined) await this.#handshake("", initial);
+      else if (initial !== this.state) await this.#holdings.apply(initial);
+      const greeting = greet(view, this.state, this.#journal.sessionId);
+      if (greeting === undefined) this.close(NOT_SERVED, "otherHost");
+      else this.#write(greeting);
     });
   }
 

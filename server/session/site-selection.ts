@@ -1,8 +1,14 @@
 /**
  * Which site a session belongs to: by TLS server name, by HOST (RFC 7151), by the host in front of
- * a user name, or the fallback of the channel. Pure.
+ * a user name, or the fallback of the entrance. Pure.
  */
-import { hostNamesOf, normalizeHostName, type BoundSite, type Channel } from "#contract";
+import {
+  hostNamesOf,
+  normalizeHostName,
+  type BoundSite,
+  type Channel,
+  type Entrance,
+} from "#contract";
 
 /** What is looked at of a site. */
 export interface SelectableSite {
@@ -21,22 +27,25 @@ export type SiteChoice =
 
 export const NO_CHOICE: SiteChoice = { kind: "open" };
 
-/** The site that a host name means on a channel. */
+/** The site that a host name means at an entrance. */
 function findByHost<S extends SelectableSite>(
   sites: Sites<S>,
-  channel: Channel,
+  entrance: Entrance | Channel,
   hostName: string,
 ): S | undefined {
   const wanted = normalizeHostName(hostName);
   if (wanted === "") return undefined;
-  return sites.find(({ settings }) => hostNamesOf(settings, channel).includes(wanted));
+  return sites.find(({ settings }) => hostNamesOf(settings, entrance).includes(wanted));
 }
 
-/** The site of clients that name none: the one bound so, or else the first of the channel. */
-export function fallbackSite<S extends SelectableSite>(sites: Sites<S>, channel: Channel): S {
+/** The site of clients that name none: the one bound so, or else the first that is bound there. */
+export function fallbackSite<S extends SelectableSite>(
+  sites: Sites<S>,
+  entrance: Entrance | Channel,
+): S {
   return (
-    sites.find(({ settings }) => hostNamesOf(settings, channel).includes("")) ??
-    sites.find(({ settings }) => hostNamesOf(settings, channel).length > 0) ??
+    sites.find(({ settings }) => hostNamesOf(settings, entrance).includes("")) ??
+    sites.find(({ settings }) => hostNamesOf(settings, entrance).length > 0) ??
     sites[0]
   );
 }
@@ -44,12 +53,12 @@ export function fallbackSite<S extends SelectableSite>(sites: Sites<S>, channel:
 /** The site of a choice; a site that the settings have no more leaves the fallback. */
 export function siteOfChoice<S extends SelectableSite>(
   sites: Sites<S>,
-  channel: Channel,
+  entrance: Entrance | Channel,
   choice: SiteChoice,
 ): S {
   const fixed =
     choice.kind === "fixed" ? sites.find(({ name }) => name === choice.siteName) : undefined;
-  return fixed ?? fallbackSite(sites, channel);
+  return fixed ?? fallbackSite(sites, entrance);
 }
 
 /**
@@ -58,11 +67,11 @@ export function siteOfChoice<S extends SelectableSite>(
  */
 export function chooseByServerName<S extends SelectableSite>(
   sites: Sites<S>,
-  channel: Channel,
+  entrance: Entrance | Channel,
   serverName: string | undefined,
   before: SiteChoice,
 ): SiteChoice {
-  const site = serverName === undefined ? undefined : findByHost(sites, channel, serverName);
+  const site = serverName === undefined ? undefined : findByHost(sites, entrance, serverName);
   return site === undefined ? before : { kind: "fixed", siteName: site.name };
 }
 
@@ -75,11 +84,11 @@ export type HostOutcome =
 /** HOST; @param serverName what the client named in its TLS handshake. */
 export function chooseByHost<S extends SelectableSite>(
   sites: Sites<S>,
-  channel: Channel,
+  entrance: Entrance | Channel,
   hostName: string,
   serverName: string | undefined,
 ): HostOutcome {
-  const site = findByHost(sites, channel, hostName);
+  const site = findByHost(sites, entrance, hostName);
   if (serverName !== undefined && normalizeHostName(serverName) !== normalizeHostName(hostName)) {
     return { kind: "disagrees" };
   }
@@ -94,18 +103,18 @@ export type UserOutcome<S> =
   | { readonly kind: "elsewhere"; readonly wanted: string };
 
 /**
- * USER: `host|user` and `host\user` choose a site. Text whose first part is no host of the channel
+ * USER: `host|user` and `host\user` choose a site. Text whose first part is no host there
  * is a user name as a whole.
  */
 export function chooseByUserName<S extends SelectableSite>(
   sites: Sites<S>,
-  channel: Channel,
+  entrance: Entrance | Channel,
   choice: SiteChoice,
   text: string,
 ): UserOutcome<S> {
-  const current = siteOfChoice(sites, channel, choice);
+  const current = siteOfChoice(sites, entrance, choice);
   const [, host = "", userName = ""] = /^([^|\\]*)[|\\](.*)$/su.exec(text) ?? [];
-  const named = findByHost(sites, channel, host);
+  const named = findByHost(sites, entrance, host);
   if (named === undefined) return { kind: "site", site: current, userName: text };
   return choice.kind === "fixed" && named.name !== current.name
     ? { kind: "elsewhere", wanted: named.name }

@@ -1,5 +1,5 @@
 /** What a session knows, as unions. Immutable: commands return changes, the session applies them. */
-import type { Channel } from "#contract";
+import type { Entrance } from "#contract";
 import type { PassiveLease } from "../data/passive-ports.ts";
 import type { Endpoint } from "../protocol/addresses.ts";
 import { FACTS, type Fact } from "../protocol/listings.ts";
@@ -59,8 +59,8 @@ export type Handshake =
 
 export interface SessionState {
   readonly login: Login;
-  /** How the connection began. */
-  readonly channel: Channel;
+  /** Where the client came in, and how the connection began. */
+  readonly entrance: Entrance;
   readonly site: SiteChoice;
   readonly handshake: Handshake;
   /** `private` once TLS protects the control connection. */
@@ -97,7 +97,7 @@ const ALL_FACTS: ReadonlySet<Fact> = new Set(FACTS);
 /** A session before its first command, and again after REIN and USER. */
 export const INITIAL_STATE: SessionState = {
   login: NO_LOGIN,
-  channel: "control",
+  entrance: { channel: "control" },
   site: NO_CHOICE,
   handshake: { kind: "none" },
   control: "clear",
@@ -119,7 +119,7 @@ export const INITIAL_STATE: SessionState = {
 /** With implicit TLS both channels are private from the start. */
 export const IMPLICIT_TLS_STATE: SessionState = {
   ...INITIAL_STATE,
-  channel: "implicitTls",
+  entrance: { channel: "implicitTls" },
   control: "private",
   protection: PRIVATE_PROTECTION,
 };
