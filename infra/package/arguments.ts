@@ -19,6 +19,7 @@ export function readArguments(name: string, inputs: pulumi.Inputs): PassiveFtpSe
     probePassword: secretOf(probePassword),
     runnerPrivateKey: secretOf(runnerPrivateKey),
     acmeExternalAccountKey: secretOf(inputs["acmeExternalAccountKey"]),
+    alertWebhookUri: secretOf(inputs["alertWebhookUri"]),
   };
 }
 

@@ -108,6 +108,11 @@ export function renderPackageSchema(): string {
             secret: true,
             description: "MAC key of acme.externalAccountKeyId, as the authority gave it.",
           },
+          alertWebhookUri: {
+            ...TEXT,
+            secret: true,
+            description: "Webhook that is told of alerts, beside monitoring.emailAddresses.",
+          },
         },
         requiredInputs: [],
         properties: OUTPUTS,

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { settingsSchema } from "#contract";
+import { SECRET_SETTINGS, settingsSchema } from "#contract";
 import { COMPONENT } from "../../infra/package/names.ts";
 import { GangwayPackage } from "../../infra/package/provider.ts";
 import { renderPackageSchema } from "../../infra/package/schema.ts";
@@ -117,6 +118,20 @@ describe("the component package", () => {
     );
     const mentioned = [...text.matchAll(/"#\/types\/([^"]+)"/g)].map(([, token]) => token ?? "");
     expect(new Set(mentioned)).toEqual(new Set(Object.keys(schema.types)));
+  });
+
+  it("takes every secret of a stack, and gives every output of one", async () => {
+    const { resources } = JSON.parse(renderPackageSchema()) as {
+      resources: Record<string, { inputProperties: object; properties: object }>;
+    };
+    const component = resources[COMPONENT];
+    expect(Object.keys(component?.inputProperties ?? {})).toEqual(
+      expect.arrayContaining(Object.keys(SECRET_SETTINGS)),
+    );
+    const program = await readFile(new URL("../../infra/index.ts", import.meta.url), "utf8");
+    const exported = [...program.matchAll(/^export const (\w+)/gm)].map(([, name]) => name);
+    expect(exported.length).toBeGreaterThan(10);
+    expect(Object.keys(component?.properties ?? {}).toSorted()).toEqual(exported.toSorted());
   });
 
   it("serves its plugin from any folder, on the port that it prints", async () => {
