@@ -12,8 +12,8 @@ import type { DeliveryStore } from "./delivery-store.ts";
 import type { StackMachine } from "./machine.ts";
 import type { StackContext } from "./stack-context.ts";
 
-/** Enough for role assignments to arrive (minutes), a slow download and the server's drain. */
-const TIMEOUT_SECONDS = 1800;
+/** Enough for role assignments to arrive (minutes) and a slow download. */
+const OWN_SECONDS = 1800;
 
 export interface Delivery {
   readonly runCommand: VirtualMachineRunCommandByVirtualMachine;
@@ -22,7 +22,7 @@ export interface Delivery {
 }
 
 export function createDelivery(
-  { names, tags, location, resourceGroupName, named, parent }: StackContext,
+  { settings, names, tags, location, resourceGroupName, named, parent }: StackContext,
   parts: {
     readonly machine: StackMachine;
     readonly identity: UserAssignedIdentity;
@@ -61,7 +61,8 @@ export function createDelivery(
       parameters: pulumi.unsecret(planned.apply((plan) => [...plan.parameters])),
       protectedParameters: pulumi.secret(planned.apply((plan) => [...plan.protectedParameters])),
       asyncExecution: false,
-      timeoutInSeconds: TIMEOUT_SECONDS,
+      // A third upgrade in a row waits until the first server has left.
+      timeoutInSeconds: settings.machine.drainMinutes * 60 + OWN_SECONDS,
       treatFailureAsDeploymentFailure: true,
     },
     { parent, dependsOn: [...store.access, ...certificates.access] },

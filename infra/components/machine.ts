@@ -83,7 +83,8 @@ export function createMachine(
           patchSettings: {
             patchMode: "AutomaticByPlatform",
             assessmentMode: "AutomaticByPlatform",
-            automaticByPlatformSettings: { rebootSetting: "IfRequired" },
+            // The machine reboots by itself, in its maintenance window (infra/machine/maintenance.ts).
+            automaticByPlatformSettings: { rebootSetting: "Never" },
           },
           ssh: {
             publicKeys: [

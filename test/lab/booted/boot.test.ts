@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { MACHINE_LAYOUT } from "#contract";
 import { renderCloudInit } from "../../../infra/machine/cloud-init.ts";
@@ -19,6 +20,7 @@ import {
 } from "../../support/machine-level.ts";
 
 const DATA = MACHINE_LAYOUT.dataFolder;
+const OPERATIONS = fileURLToPath(new URL("../../../docs/operations.md", import.meta.url));
 
 describeMachine("a booted machine", () => {
   let machine: LoneMachine;
@@ -92,7 +94,12 @@ describeMachine("a booted machine", () => {
       blkid --match-tag UUID --output value /dev/disk/azure/scsi1/lun0`);
     await stopMachine(machine.folder, machine.name);
     expect(livingRoles(machine.folder)).toEqual([]);
-    expect(await machine.boot()).toMatchObject({ state: "running" });
+    const dataDisks = [0, 1].map((lun) => ({
+      lun,
+      file: join(machine.folder, "disks", lun === 0 ? "data.img" : "copy.img"),
+      bytes: 256 * 2 ** 20,
+    }));
+    expect(await machine.boot({ dataDisks })).toMatchObject({ state: "running" });
     const after = await machine.run(`
       cat /etc/fstab /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub
       blkid --match-tag UUID --output value /dev/disk/azure/scsi1/lun0`);
@@ -102,6 +109,28 @@ describeMachine("a booted machine", () => {
     // cloud-init's own count of what it ran on this instance.
     const runs = await machine.run("grep -c 'config-runcmd ran' /var/log/cloud-init.log || true");
     expect(runs.output.trim()).toBe("1");
+  });
+
+  it("gets files back from a copy of its disk, by the script of docs/operations.md", async () => {
+    const [, script = ""] =
+      /```sh\n(# restore\.sh: one folder\n[^]*?)```/.exec(readFileSync(OPERATIONS, "utf8")) ?? [];
+    const { exitCode, output, error } = await machine.run(`
+      mkdir -p ${DATA}/partner/incoming
+      echo kept >${DATA}/partner/incoming/report
+      chown 4711:4711 ${DATA}/partner/incoming/report
+      sync
+      # A snapshot of a disk that is mounted and in use.
+      dd if=/dev/disk/azure/scsi1/lun0 of=/dev/disk/azure/scsi1/lun1 bs=1M conv=sparse status=none
+      rm ${DATA}/partner/incoming/report
+      echo newer >${DATA}/partner/incoming/newer
+      ( ${script} )
+      stat -c '%u' ${DATA}/partner/incoming/report
+      cat ${DATA}/partner/incoming/report ${DATA}/partner/incoming/newer
+      findmnt /mnt/restored || echo gone
+      blkid -p -s UUID -o value /dev/disk/azure/scsi1/lun0 /dev/disk/azure/scsi1/lun1 | sort -u | wc -l`);
+    expect(error).toBe("");
+    expect(exitCode).toBe(0);
+    expect(output.trim().split("\n").slice(-5)).toEqual(["4711", "kept", "newer", "gone", "2"]);
   });
 
   it("boots again when it is told so from inside", async () => {
