@@ -17,6 +17,7 @@ import { JsonLogger } from "./logging/json-logger.ts";
 import type { Logger } from "./logging/logger.ts";
 import { openW3cLog, type W3cLog } from "./logging/w3c-log.ts";
 import type { ToWorker } from "./processes/messages.ts";
+import { keepYoungGenerationSmall } from "./native/memory.ts";
 import { readInheritedSockets } from "./session/inherited-sockets.ts";
 import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
 import { ExpiryWatch } from "./startup/expiry-watch.ts";
@@ -101,6 +102,7 @@ const HANDOVER_IDLE_MILLISECONDS = 10_000;
 const WORKER_VARIABLE = "GANGWAY_WORKER";
 
 async function run(): Promise<void> {
+  keepYoungGenerationSmall();
   const args = parseArguments(process.argv.slice(2));
   const logger: Logger = new JsonLogger(process.stdout, {}, "info");
   const identity = process.env[WORKER_VARIABLE];

@@ -74,9 +74,9 @@ interface Scope {
   readonly down: RateNode;
   readonly children: Map<string, Scope>;
   /** Sessions right below. */
-  readonly leaves: Set<Scope>;
+  readonly leaves: Set<SessionShare>;
   /** Sessions anywhere below that have moved something since the last look. */
-  readonly active: Set<Scope>;
+  readonly active: Set<SessionShare>;
   sessions: number;
   limits: Bandwidth;
   /** The part of the limits that this process has. */
@@ -90,7 +90,6 @@ interface Scope {
  */
 export function openBandwidth(server: Bandwidth, clock: Clock, share = 1): BandwidthTree {
   const shared = share < 1;
-  const whole = { up: 1, down: 1 };
   const first = { up: share, down: share };
   /** By the keys of a scope; as many as there have ever been limited scopes. */
   const shares = new Map<string, Share>();
@@ -127,23 +126,7 @@ export function openBandwidth(server: Bandwidth, clock: Clock, share = 1): Bandw
       line.push(scope);
       parent = scope;
     }
-    const own = openScope(parent, session, whole);
-    parent.leaves.add(own);
-    const onClose = (): void => {
-      line.at(-1)?.leaves.delete(own);
-      own.up.close();
-      own.down.close();
-      for (const [index, { key }] of scopes.entries()) {
-        const scope = line[index + 1];
-        if (scope === undefined) continue;
-        scope.sessions -= 1;
-        if (scope.sessions === 0) line[index]?.children.delete(key);
-      }
-    };
-    const onTake = (): void => {
-      if (shared) for (const scope of line) scope.active.add(own);
-    };
-    return sessionShareOf(own, onTake, onClose);
+    return new SessionShare({ clock, line, keys: scopes.map(({ key }) => key), shared }, session);
   };
 
   const setLimits = (keys: readonly string[], limits: Bandwidth): void => {
@@ -152,7 +135,7 @@ export function openBandwidth(server: Bandwidth, clock: Clock, share = 1): Bandw
   };
 
   const setSessionLimits = (keys: readonly string[], limits: Bandwidth): void => {
-    for (const leaf of find(keys)?.leaves ?? []) setScopeLimits(leaf, limits);
+    for (const leaf of find(keys)?.leaves ?? []) leaf.setLimits(limits);
   };
 
   const takeUses = (): readonly ScopeUse[] => (shared ? usesOf(root, []) : []);
@@ -185,24 +168,81 @@ function setScopeLimits(scope: Scope, limits: Bandwidth): void {
   scope.down.setRate(down === undefined ? undefined : down * scope.share.down);
 }
 
-function sessionShareOf(own: Scope, onTake: () => void, onClose: () => void): SessionBandwidth {
-  let closed = false;
-  return {
-    take: (direction, bytes, signal) => {
-      onTake();
-      return takeFrom(own[direction], bytes, signal);
-    },
-    isLimited: (direction) => own[direction].lowestBytesPerSecond() < Infinity,
-    chunkBytes: (direction) => {
-      const share = Math.floor(own[direction].lowestBytesPerSecond() / CHUNKS_PER_SECOND);
-      return Math.min(LARGEST_CHUNK_BYTES, Math.max(SMALLEST_CHUNK_BYTES, share));
-    },
-    [Symbol.dispose]: () => {
-      if (!closed) onClose();
-      closed = true;
-    },
-  };
+/** Where a session stands in the tree. */
+interface Standing {
+  readonly clock: Clock;
+  /** Scopes from the root to the one right above. */
+  readonly line: readonly Scope[];
+  /** Of all of them but the root. */
+  readonly keys: readonly string[];
+  /** Sessions that move something are counted. */
+  readonly shared: boolean;
 }
+
+/** A leaf of the tree. It has nodes of its own once it moves something where limits are. */
+class SessionShare implements SessionBandwidth {
+  readonly #standing: Standing;
+  #limits: Bandwidth;
+  #up: RateNode | undefined;
+  #down: RateNode | undefined;
+  #closed = false;
+
+  constructor(standing: Standing, limits: Bandwidth) {
+    this.#standing = standing;
+    this.#limits = limits;
+    standing.line.at(-1)?.leaves.add(this);
+  }
+
+  setLimits(limits: Bandwidth): void {
+    this.#limits = limits;
+    this.#up?.setRate(limits.upBytesPerSecond);
+    this.#down?.setRate(limits.downBytesPerSecond);
+  }
+
+  take(direction: Direction, bytes: number, signal: AbortSignal): Promise<void> | undefined {
+    const { shared, line } = this.#standing;
+    if (shared) for (const scope of line) scope.active.add(this);
+    return takeFrom(this.#node(direction), bytes, signal);
+  }
+
+  isLimited(direction: Direction): boolean {
+    return this.#lowestBytesPerSecond(direction) < Infinity;
+  }
+
+  chunkBytes(direction: Direction): number {
+    const share = Math.floor(this.#lowestBytesPerSecond(direction) / CHUNKS_PER_SECOND);
+    return Math.min(LARGEST_CHUNK_BYTES, Math.max(SMALLEST_CHUNK_BYTES, share));
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { line, keys } = this.#standing;
+    line.at(-1)?.leaves.delete(this);
+    this.#up?.close();
+    this.#down?.close();
+    for (const [index, key] of keys.entries()) {
+      const scope = line[index + 1];
+      if (scope === undefined) continue;
+      scope.sessions -= 1;
+      if (scope.sessions === 0) line[index]?.children.delete(key);
+    }
+  }
+
+  #lowestBytesPerSecond(direction: Direction): number {
+    const above = this.#standing.line.at(-1)?.[direction].lowestBytesPerSecond() ?? Infinity;
+    return Math.min(above, this.#limits[LIMIT_OF[direction]] ?? Infinity);
+  }
+
+  #node(direction: Direction): RateNode {
+    const { clock, line } = this.#standing;
+    const own = (): RateNode =>
+      new RateNode(clock, line.at(-1)?.[direction], this.#limits[LIMIT_OF[direction]]);
+    return direction === "up" ? (this.#up ??= own()) : (this.#down ??= own());
+  }
+}
+
+const LIMIT_OF = { up: "upBytesPerSecond", down: "downBytesPerSecond" } as const;
 
 function takeFrom(node: RateNode, bytes: number, signal: AbortSignal): Promise<void> | undefined {
   if (signal.aborted) return Promise.reject(reasonOf(signal));

@@ -77,17 +77,31 @@ export function openConnectionCounts(): ConnectionCounts {
           return { kind: "refused", limit, allowed, reason };
         }
       }
-      const keys = checks.map((check) => check.key);
-      for (const each of keys) add(each, 1);
-      let held = true;
-      const release = (): void => {
-        if (held) for (const each of keys) add(each, -1);
-        held = false;
-      };
-      return { kind: "admitted", place: { [Symbol.dispose]: release } };
+      for (const each of checks) add(each.key, 1);
+      return { kind: "admitted", place: new CountedPlace(add, key, addressKey) };
     },
     count: (scope) => countOf(keyOf(scope)),
   };
+}
+
+/** Every session holds three, so they have no closures. */
+class CountedPlace implements ConnectionPlace {
+  readonly #add: (key: string, change: -1) => void;
+  readonly #addressKey: string;
+  #key: string | undefined;
+
+  constructor(add: (key: string, change: -1) => void, key: string, addressKey: string) {
+    this.#add = add;
+    this.#key = key;
+    this.#addressKey = addressKey;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#key === undefined) return;
+    this.#add(this.#key, -1);
+    this.#add(this.#addressKey, -1);
+    this.#key = undefined;
+  }
 }
 
 /** As JSON, so that no name can run into another. */

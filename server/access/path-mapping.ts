@@ -41,6 +41,7 @@ export interface PathMapping {
   overlay(clientFolder: string): ListingOverlay;
 }
 
+const NO_OVERLAYS: ReadonlyMap<string, ListingOverlay> = new Map();
 const NO_OVERLAY: ListingOverlay = { added: [], covered: new Set() };
 
 /** A virtual directory at the place where the client sees it. */
@@ -65,7 +66,7 @@ export function planPathMapping(
   );
   const mounts = visibleMounts(virtualDirectories, home);
   const tree = planPathTree(new Map(mounts.map((mount) => [mount.clientPath, mount])));
-  const overlays = planOverlays(mounts);
+  const overlays = mounts.length === 0 ? NO_OVERLAYS : planOverlays(mounts);
 
   return {
     map: (clientPath) => {

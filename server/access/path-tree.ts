@@ -21,8 +21,12 @@ interface Node<T> {
   readonly children: Map<string, Node<T>>;
 }
 
+/** Shared by all who have no paths: most sessions, at several places each. */
+const EMPTY: PathTree<never> = { nearest: () => undefined };
+
 /** @param values absolute path (`/` or `/a/b`, as `protocol/paths.ts` makes them) → value. */
 export function planPathTree<T>(values: ReadonlyMap<string, T>): PathTree<T> {
+  if (values.size === 0) return EMPTY;
   const root: Node<T> = { entry: undefined, children: new Map() };
   // Shorter paths first: whatever lies above an entry is in the tree before it.
   for (const path of [...values.keys()].toSorted((a, b) => a.length - b.length)) {

@@ -37,6 +37,8 @@ export interface SystemCalls {
    * FIN counting as one: SIOCOUTQ. Undefined when the descriptor is no connected socket.
    */
   unacknowledgedBytes(socket: number): number | undefined;
+  /** Gives memory that was freed, but lies between what is in use, back to the system: malloc_trim(3). */
+  releaseMemory(): void;
 }
 
 /** What is used of koffi. */
@@ -99,6 +101,7 @@ function isKoffi(value: unknown): value is Koffi {
 function bindSystemCalls(koffi: Koffi): SystemCalls {
   const libc = koffi.load("libc.so.6");
   const sendfile = libc.func("sendfile64", "int64", ["int", "int", "void *", "size_t"]);
+  const trim = libc.func("malloc_trim", "int", ["size_t"]);
   const ioctl = libc.func("ioctl", "int", ["int", "unsigned long", "void *"]);
   const syscall = libc.func("syscall", "int64", ["int64", "int64", "void *", "void *", "int64"]);
   const pageBytes = Number(libc.func("getpagesize", "int", [])());
@@ -146,5 +149,6 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
       const failed = Number(ioctl(socket, SIOCOUTQ, queued)) !== 0;
       return failed ? undefined : queued[0];
     },
+    releaseMemory: () => void trim(0),
   };
 }

@@ -1,6 +1,7 @@
 /** What a session holds of the limits that it shares with others, while it is logged in. */
 import type { Account, Bandwidth } from "#contract";
 import type { SessionBandwidth } from "../access/bandwidth.ts";
+import type { ConnectionPlace } from "../access/connection-limits.ts";
 import type { RateLimiter } from "../data/data-flow.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { TransferPlan } from "./outcomes.ts";
@@ -25,6 +26,7 @@ export async function openPresence(
   address: string,
 ): Promise<PresenceOutcome> {
   using held = new DisposableStack();
+  const places: ConnectionPlace[] = [];
   const gates = [
     { scope: { kind: "site", site: site.name }, limits: site.settings.limits },
     {
@@ -35,7 +37,7 @@ export async function openPresence(
   for (const { scope, limits } of gates) {
     const admission = await view.connections.admit(scope, limits, address);
     if (admission.kind === "refused") return admission;
-    held.use(admission.place);
+    places.push(held.use(admission.place));
   }
   const bandwidth = held.use(
     view.bandwidth.open(
@@ -46,11 +48,24 @@ export async function openPresence(
       narrower(site.settings.limits.sessionBandwidth, account.limits.sessionBandwidth),
     ),
   );
-  const owned = held.move();
-  return {
-    kind: "present",
-    presence: { bandwidth, [Symbol.dispose]: () => owned.dispose() },
-  };
+  held.move();
+  return { kind: "present", presence: new HeldPresence(bandwidth, places) };
+}
+
+/** Every session holds one, so it has no closures. */
+class HeldPresence implements Presence {
+  readonly bandwidth: SessionBandwidth;
+  readonly #places: readonly ConnectionPlace[];
+
+  constructor(bandwidth: SessionBandwidth, places: readonly ConnectionPlace[]) {
+    this.bandwidth = bandwidth;
+    this.#places = places;
+  }
+
+  [Symbol.dispose](): void {
+    this.bandwidth[Symbol.dispose]();
+    for (const place of this.#places) place[Symbol.dispose]();
+  }
 }
 
 /** The limits of one transfer. */

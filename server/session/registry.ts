@@ -1,5 +1,6 @@
 /** All sessions of the process, and the one timer that watches them. */
 import type { Socket } from "node:net";
+import { SessionMemory } from "../native/memory.ts";
 import { BOUNDS } from "./limits.ts";
 import type { Session } from "./session.ts";
 
@@ -23,6 +24,7 @@ interface Place {
 
 export class SessionRegistry {
   readonly #sessions = new Map<Session, Place>();
+  readonly #memory = new SessionMemory();
   readonly #sweeper: NodeJS.Timeout;
   #onEmpty: (() => void) | undefined;
 
@@ -41,6 +43,7 @@ export class SessionRegistry {
   /** @param place disposed when the session is removed. */
   add(session: Session, socket: Socket, place: Disposable): void {
     this.#sessions.set(session, { place, socket, moved: -1, sinceMs: 0 });
+    this.#memory.begin();
   }
 
   remove(session: Session): void {

@@ -45,8 +45,8 @@ export class SiteStorage implements Storage {
   readonly uploads: UploadRules;
   readonly #rules: SiteRules;
   readonly #homeFolder: string;
-  /** By folder and confinement. */
-  readonly #storages = new Map<string, StorageAdapter>();
+  /** By folder and confinement, once there are some. */
+  #confined: Map<string, StorageAdapter> | undefined;
 
   constructor(rules: SiteRules) {
     this.#rules = rules;
@@ -205,12 +205,13 @@ export class SiteStorage implements Storage {
   }
 
   #storageOf({ folder, confinement }: Pick<MappedPath, "folder" | "confinement">): StorageAdapter {
+    if (confinement === "/") return this.#rules.storageOf(folder);
     const key = `${folder}\0${confinement}`;
-    const known = this.#storages.get(key);
+    const known = this.#confined?.get(key);
     if (known !== undefined) return known;
-    const whole = this.#rules.storageOf(folder);
-    const storage = confinement === "/" ? whole : whole.within(confinement);
-    this.#storages.set(key, storage);
+    const storage = this.#rules.storageOf(folder).within(confinement);
+    this.#confined ??= new Map();
+    this.#confined.set(key, storage);
     return storage;
   }
 
