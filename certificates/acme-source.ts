@@ -37,8 +37,7 @@ export async function keepOrdered(run: Run, name: string, source: AcmeSource): P
   const current = await readCertificate(certificatePath(folder, name));
   if (current !== undefined && !isForeign(run, name, account) && !isDue(run, current, source)) {
     // Advice is only asked for by certificates that are otherwise fine.
-    const key = await accountKey(run, account).catch(() => undefined);
-    if (key === undefined || !(await isAdvised(run, account, key, current))) return;
+    if (!(await isAdvised(run, account, current))) return;
   } else if (await takeFromVault(run, name, source, account)) {
     return;
   }
@@ -68,17 +67,17 @@ function isForeign({ status }: Run, name: string, { directoryUrl }: Account): bo
 async function isAdvised(
   run: Run,
   account: Account,
-  key: AccountKey,
   certificate: CertificateFile,
 ): Promise<boolean> {
   const { patience, now } = run;
   try {
     const { directoryUrl } = account;
+    const key = await accountKey(run, account);
     const { directory } = await Authority.open({ directoryUrl, key, patience });
     const due = await suggestedRenewalTime(directory.renewalInfo, certificate, patience);
     return due !== undefined && now() >= due;
   } catch (error) {
-    // Advice is optional: without it, a third of the lifetime decides.
+    // Advice is optional: without it, or without the vault, a third of the lifetime decides.
     if (error instanceof CertificateError) return false;
     throw error;
   }
