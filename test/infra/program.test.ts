@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatRange, mergeRanges, parseSettings, singlePort, type SettingsInput } from "#contract";
 import { collectArtefacts } from "../../cli/exposure/artefacts.ts";
 import { readExposure } from "../../infra/plan/exposure.ts";
+import { resourceTypeOf } from "../../lab/cloud/cloud.ts";
 import type { EvaluationResult } from "../../lab/engine/evaluate.ts";
 import { Evaluator } from "../../lab/engine/evaluator.ts";
 import { arbitrarySettings } from "../support/arbitrary-settings.ts";
@@ -114,6 +115,32 @@ describe("the program", () => {
       ).toContain("protectedParameters");
       expect(JSON.stringify(result.outputs)).not.toContain(SECRETS.probePassword);
     });
+  });
+
+  it("tags everything that takes tags", async () => {
+    const result = await evaluateProgram(
+      evaluator,
+      {
+        ...PRODUCTION,
+        bastion: { mode: "basic", sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada" },
+        ownership: { owner: "ada@example.com", costCentre: "4711", dataClass: "confidential" },
+      },
+      { secrets: SECRETS },
+    );
+    const tagged = result.resources
+      .filter(({ type }) => type.startsWith("azure-native:"))
+      .filter(({ type }) => "tags" in resourceTypeOf(type).properties);
+    expect(tagged.length).toBeGreaterThan(25);
+    for (const { name, inputs } of tagged) {
+      expect(inputs["tags"], name).toEqual({
+        application: "gangway",
+        environment: "prod",
+        stack: "dev",
+        owner: "ada@example.com",
+        costCentre: "4711",
+        dataClass: "confidential",
+      });
+    }
   });
 
   it("takes an existing certificate in production, and reads only that", async () => {
