@@ -42,6 +42,8 @@ export interface Trial {
   changeServer(): Promise<void>;
   /** @throws the signal's reason when it aborts. */
   wait(seconds: number): Promise<void>;
+  /** Waits for what puts things back, so also after the first Ctrl-C; returns at the second. */
+  settle(seconds: number): Promise<void>;
 }
 
 export const proven = (evidence: string): Verdict => ({ kind: "proven", evidence });

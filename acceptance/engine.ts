@@ -32,6 +32,8 @@ export interface Engine {
   readonly description: readonly string[];
   /** Texts that no report may hold. */
   readonly secrets: readonly string[];
+  /** Command line that removes whatever a run has left. */
+  readonly removalCommand: string;
   preview(settings: SettingsInput, signal: AbortSignal): Promise<readonly Change[]>;
   /**
    * @returns what changed; components and the engine's own resources left out.
@@ -43,7 +45,11 @@ export interface Engine {
   resources(): Promise<readonly DeployedResource[]>;
   /** Removes everything, whatever state it is in. Can be repeated. */
   destroy(signal: AbortSignal): Promise<void>;
-  /** Undefined when nothing is left. */
+  /**
+   * Undefined when nothing is left.
+   *
+   * @throws Error when nobody can tell.
+   */
   leftovers(): Promise<Leftovers | undefined>;
   /** Removes what the run itself needed here, once nothing is left of the stack. */
   forget(): Promise<void>;

@@ -51,6 +51,7 @@ export async function openLabEngine(options: LabEngineOptions): Promise<Engine> 
 class LabEngine implements Engine {
   readonly description: readonly string[];
   readonly secrets: readonly string[];
+  readonly removalCommand: string;
   readonly #options: LabEngineOptions;
   readonly #labFolder: string;
   readonly #chosen: ChosenLevel;
@@ -70,6 +71,7 @@ class LabEngine implements Engine {
     this.description = [
       `The lab at level ${chosen.level}: a simulated Azure on one machine. Nothing here proves Azure itself.`,
     ];
+    this.removalCommand = `npx gangway lab down --lab-folder ${labFolder}`;
     const { password, passwordHash, probePassword } = credentials;
     this.secrets = [password, passwordHash, probePassword];
   }
@@ -108,7 +110,7 @@ class LabEngine implements Engine {
     const known = (await this.resources()).map(({ name }) => name);
     const names = [...new Set([...simulated, ...known])];
     if (names.length === 0) return undefined;
-    return { names, command: `npx gangway lab down --lab-folder ${this.#labFolder}` };
+    return { names, command: this.removalCommand };
   }
 
   async forget(): Promise<void> {

@@ -125,14 +125,19 @@ async function confirm(location: string): Promise<void> {
   if (!/^y(es)?$/i.test(answer.trim())) throw new AcceptanceError("Nothing was made.");
 }
 
-async function removeEarlier(opened: OpenedRun, givingUp: AbortSignal): Promise<number> {
-  await opened.engine.destroy(givingUp);
-  const left = await opened.engine.leftovers();
-  if (left !== undefined) {
-    say(`Still there: ${left.names.join(", ")}`);
-    return 1;
+async function removeEarlier({ engine, azure }: OpenedRun, givingUp: AbortSignal): Promise<number> {
+  const failures: unknown[] = [];
+  for (const remove of [async () => azure?.removeScratch(), () => engine.destroy(givingUp)]) {
+    await remove().catch((error: unknown) => failures.push(error));
   }
-  await opened.engine.forget();
-  say("Everything of that run is gone.");
-  return 0;
+  const left = await engine.leftovers();
+  const scratch = azure?.scratch === undefined ? [] : [`resource group ${azure.scratch}`];
+  if (left === undefined && scratch.length === 0) {
+    await engine.forget();
+    say("Everything of that run is gone.");
+    return 0;
+  }
+  for (const failure of failures) say(failure instanceof Error ? failure.message : String(failure));
+  say(`Still there: ${[...(left?.names ?? []), ...scratch].join(", ")}`);
+  return 1;
 }

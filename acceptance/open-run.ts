@@ -84,7 +84,10 @@ export async function openRun(request: RunRequest, givingUp: AbortSignal): Promi
     signal: givingUp,
     pollSeconds: POLL_SECONDS,
   });
-  const azure = openAzureAccess({ management, engine, location, subscriptionId, stack: name });
+  const azure = openAzureAccess({
+    ...{ management, engine, location, subscriptionId },
+    ...{ stack: name, resumed },
+  });
   const tenant = process.env["ARM_TENANT_ID"];
   const secrets = [subscriptionId, ...(tenant === undefined ? [] : [tenant])];
   return { ...shared, engine, azure, patienceSeconds: AZURE_PATIENCE_SECONDS, secrets };

@@ -90,6 +90,7 @@ async function readOrMakeSecrets(folder: string): Promise<RunSecrets> {
 class PulumiEngine implements Engine {
   readonly description: readonly string[];
   readonly secrets: readonly string[];
+  readonly removalCommand: string;
   readonly #options: PulumiEngineOptions;
   readonly #stack: Stack;
   readonly #probePassword: string;
@@ -99,6 +100,7 @@ class PulumiEngine implements Engine {
     this.#stack = stack;
     this.#probePassword = secrets.probePassword;
     this.description = options.description;
+    this.removalCommand = `npm run acceptance -- --destroy ${options.stack}`;
     this.secrets = [secrets.passphrase, secrets.probePassword];
   }
 
@@ -152,7 +154,7 @@ class PulumiEngine implements Engine {
   async leftovers(): Promise<Leftovers | undefined> {
     const names = (await this.resources()).map(({ type, name }) => `${name} (${type})`);
     if (names.length === 0) return undefined;
-    return { names, command: `npm run acceptance -- --destroy ${this.#options.stack}` };
+    return { names, command: this.removalCommand };
   }
 
   async forget(): Promise<void> {

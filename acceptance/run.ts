@@ -93,7 +93,7 @@ async function runCheck(check: Check, trial: Trial): Promise<CheckResult> {
 }
 
 function openTrial(options: RunOptions): Trial {
-  const { engine, azure, leaving, say, changeServer, patienceSeconds } = options;
+  const { engine, azure, leaving, givingUp, say, changeServer, patienceSeconds } = options;
   let inForce = options.settings;
   const wait = (seconds: number) => pause(seconds * 1000, undefined, { signal: leaving });
   return {
@@ -103,6 +103,8 @@ function openTrial(options: RunOptions): Trial {
     say,
     changeServer,
     wait,
+    settle: (seconds) =>
+      pause(seconds * 1000, undefined, { signal: givingUp }).catch(() => undefined),
     get settings() {
       return inForce;
     },
@@ -124,27 +126,35 @@ function openTrial(options: RunOptions): Trial {
 }
 
 async function remove({ engine, azure, keep, givingUp, say }: RunOptions): Promise<Removal> {
-  let reason = "";
+  const problems: string[] = [];
+  /** What fails here must not keep the report from being written. */
+  const tolerate = async <T>(action: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await action();
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  };
   if (!keep) {
     say("Removing everything.");
     // What the facts made goes even where the stack does not.
-    const attempts = [() => azure?.removeScratch(), () => engine.destroy(givingUp)];
-    for (const attempt of attempts) {
-      try {
-        if (!givingUp.aborted) await attempt();
-      } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
-      }
-    }
-    if (givingUp.aborted) reason = "Interrupted a second time.";
+    if (!givingUp.aborted) await tolerate(async () => azure?.removeScratch());
+    if (!givingUp.aborted) await tolerate(() => engine.destroy(givingUp));
+    if (givingUp.aborted) problems.splice(0, problems.length, "Interrupted a second time.");
   }
-  const left = await findLeftovers(engine, azure);
-  if (left === undefined) {
-    await engine.forget();
+  const looked = await tolerate(async () => ({ left: await findLeftovers(engine, azure) }));
+  if (looked !== undefined && looked.left === undefined) {
+    await tolerate(() => engine.forget());
     return { kind: "removed" };
   }
-  if (keep) return { kind: "kept", ...left };
-  return { kind: "left", reason: reason || "Destroying ended without an error.", ...left };
+  const left = looked?.left ?? {
+    names: ["nobody knows what: the stack cannot be read"],
+    command: engine.removalCommand,
+  };
+  if (keep && looked !== undefined) return { kind: "kept", ...left };
+  const reason = problems.length > 0 ? problems.join("\n") : "Destroying ended without an error.";
+  return { kind: "left", reason, ...left };
 }
 
 async function findLeftovers(engine: Engine, azure: AzureAccess | undefined) {

@@ -32,6 +32,8 @@ export interface AzureAccessOptions {
   readonly location: string;
   readonly subscriptionId: string;
   readonly stack: string;
+  /** Of an earlier run, which may have left its group. */
+  readonly resumed: boolean;
 }
 
 export const MACHINE = "azure-native:compute:VirtualMachine";
@@ -41,10 +43,10 @@ export const STORAGE_ACCOUNT = "azure-native:storage:StorageAccount";
 const NOT_FOUND = 404;
 
 export function openAzureAccess(options: AzureAccessOptions): AzureAccess {
-  const { management, engine, location, subscriptionId, stack } = options;
+  const { management, engine, location, subscriptionId, stack, resumed } = options;
   const name = `gangway-${stack}-facts`;
   const group = `/subscriptions/${subscriptionId}/resourceGroups/${name}`;
-  let made = false;
+  let made = resumed;
   const idOf = async (type: string): Promise<string> => {
     const [found, ...others] = (await engine.resources()).filter((each) => each.type === type);
     if (found === undefined || others.length > 0) {

@@ -9,13 +9,12 @@ const REFUSAL = /KeyBasedAuthenticationNotPermitted|Key based authentication is 
 /** Switches shared keys off, and has a changed setting uploaded. Puts both back. */
 export async function proveSharedKeys(trial: Trial, azure: AzureAccess): Promise<Verdict> {
   const account = `${await azure.idOf(STORAGE_ACCOUNT)}?api-version=${API.storage}`;
-  const allow = async (allowSharedKeyAccess: boolean): Promise<void> => {
-    await azure.management.request("PATCH", account, { properties: { allowSharedKeyAccess } });
-    await trial.wait(SETTLE_SECONDS);
-  };
+  const allow = (allowSharedKeyAccess: boolean) =>
+    azure.management.request("PATCH", account, { properties: { allowSharedKeyAccess } });
   const before = trial.settings;
-  await allow(false);
   try {
+    await allow(false);
+    await trial.wait(SETTLE_SECONDS);
     await trial.up({ ...before, keepaliveSeconds: 45 });
     return refuted("With shared keys switched off a new blob was uploaded all the same.");
   } catch (error) {
@@ -23,7 +22,9 @@ export async function proveSharedKeys(trial: Trial, azure: AzureAccess): Promise
     if (!REFUSAL.test(said)) throw error;
     return proven(said);
   } finally {
+    // After Ctrl-C as well: without its keys the account's blobs could not be deleted either.
     await allow(true);
-    await trial.up(before);
+    await trial.settle(SETTLE_SECONDS);
+    if (!trial.signal.aborted) await trial.up(before);
   }
 }

@@ -1,6 +1,7 @@
 import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
+import type { Trial } from "../../../acceptance/checks.ts";
 import { valueAt } from "../../../acceptance/azure/management.ts";
 import { dialEcho } from "../../../acceptance/facts/echo.ts";
 import { proveFlowTimeout } from "../../../acceptance/facts/flow-timeout.ts";
@@ -142,6 +143,26 @@ describe("uploads without shared keys", () => {
     expect(ups).toEqual([{ ...trial.settings, keepaliveSeconds: 45 }, trial.settings]);
   });
 
+  it("leave the keys on after Ctrl-C, which comes while they are off", async () => {
+    const { azure, requests } = fakeAzure(() => ({}));
+    const leaving = new AbortController();
+    const ups: unknown[] = [];
+    const trial: Trial = {
+      ...fakeTrial(azure, (settings) => {
+        ups.push(settings);
+        return Promise.resolve([]);
+      }),
+      signal: leaving.signal,
+      wait: () => {
+        leaving.abort(new Error("interrupted"));
+        return Promise.reject(new Error("interrupted"));
+      },
+    };
+    await expect(proveSharedKeys(trial, azure)).rejects.toThrow("interrupted");
+    expect(allowed(requests)).toEqual([false, true]);
+    expect(ups).toEqual([]);
+  });
+
   it("are refuted to need them by an upload that works", async () => {
     const { azure, requests } = fakeAzure(() => ({}));
     expect(await proveSharedKeys(fakeTrial(azure), azure)).toMatchObject({ kind: "refuted" });
@@ -180,6 +201,14 @@ describe("load balancers", () => {
     expect(azure.scratch).toBe("gangway-acceptance-test-facts");
     await azure.removeScratch();
     expect(requests.at(-1)?.method).toBe("DELETE");
+    expect(azure.scratch).toBeUndefined();
+  });
+
+  it("of an earlier run go by their group's name, and an absent group is none", async () => {
+    const { azure, requests } = fakeAzure(() => refuse(404, "ResourceGroupNotFound"), true);
+    expect(azure.scratch).toBe("gangway-acceptance-test-facts");
+    await azure.removeScratch();
+    expect(requests).toHaveLength(1);
     expect(azure.scratch).toBeUndefined();
   });
 

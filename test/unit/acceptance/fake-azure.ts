@@ -22,7 +22,10 @@ const TYPES = {
   "azure-native:storage:StorageAccount": "/account",
 };
 
-export function fakeAzure(answer: Answering): { azure: AzureAccess; requests: Request[] } {
+export function fakeAzure(
+  answer: Answering,
+  resumed = false,
+): { azure: AzureAccess; requests: Request[] } {
   const requests: Request[] = [];
   const engine = new FakeEngine();
   engine.resources = () =>
@@ -32,6 +35,7 @@ export function fakeAzure(answer: Answering): { azure: AzureAccess; requests: Re
     location: "westeurope",
     subscriptionId: SUBSCRIPTION,
     stack: "acceptance-test",
+    resumed,
     management: {
       request: async (method, id, body) => {
         const request = { method, id, body };
@@ -59,5 +63,6 @@ export function fakeTrial(azure: AzureAccess, up: Trial["up"] = () => Promise.re
     prove: () => Promise.reject(new Error("not asked for")),
     changeServer: () => Promise.resolve(),
     wait: () => Promise.resolve(),
+    settle: () => Promise.resolve(),
   };
 }

@@ -2,7 +2,7 @@
 import type { Change, Engine } from "../../../acceptance/engine.ts";
 import type { ProbeReport } from "../../../probe/index.ts";
 
-type Method = "preview" | "up" | "prove" | "destroy";
+type Method = "preview" | "up" | "prove" | "destroy" | "leftovers" | "forget";
 
 export interface FakeEngineOptions {
   /** Told of each call; throws what the engine is to fail with. */
@@ -29,6 +29,7 @@ export function probeReport(outcome: "passed" | "failed"): ProbeReport {
 export class FakeEngine implements Engine {
   readonly description = ["A fake."];
   readonly secrets = ["secret-of-the-engine"];
+  readonly removalCommand = "remove it";
   readonly calls: Method[] = [];
   isUp = false;
   isForgotten = false;
@@ -67,14 +68,14 @@ export class FakeEngine implements Engine {
     this.isUp = false;
   }
 
-  leftovers() {
-    const left = { names: ["machine"], command: "remove it" };
-    return Promise.resolve(this.isUp ? left : undefined);
+  async leftovers() {
+    await this.#options.onCall?.("leftovers", 1);
+    return this.isUp ? { names: ["machine"], command: this.removalCommand } : undefined;
   }
 
-  forget(): Promise<void> {
+  async forget(): Promise<void> {
+    await this.#options.onCall?.("forget", 1);
     this.isForgotten = true;
-    return Promise.resolve();
   }
 
   async #call(method: Method): Promise<number> {

@@ -143,6 +143,26 @@ describe("an acceptance run", () => {
     expect(report).toContain("`remove it`");
   });
 
+  it("writes its report even when nobody can tell what is left", async () => {
+    const { result } = await run({
+      onCall: (method) => {
+        if (method === "leftovers") throw new Error("the state cannot be read");
+      },
+    });
+    expect(result.removal).toMatchObject({ kind: "left", command: "remove it" });
+    expect(formatReport(HEADER, result)).toContain("the state cannot be read");
+    expect(isAccepted(result)).toBe(false);
+  });
+
+  it("has removed everything when only its own folder stays", async () => {
+    const { result } = await run({
+      onCall: (method) => {
+        if (method === "forget") throw new Error("EBUSY");
+      },
+    });
+    expect(result.removal).toEqual({ kind: "removed" });
+  });
+
   it("removes the facts' own group even when destroying the stack fails", async () => {
     let scratch: string | undefined = "gangway-facts";
     const azure = {
