@@ -200,7 +200,7 @@ export const ipRestrictionsSchema = v.strictObject({
   healthCheckAddresses: setting(
     v.array(addressBlockSchema),
     ["127.0.0.1", "::1"],
-    "Where the machine's own health check comes from: admitted before every rule; empty: no exemption.",
+    "Where the machine's own health check comes from: greeted before every rule, however many clients are connected; empty: no exemption.",
   ),
   lookupTimeoutSeconds: setting(
     wholeNumber(1, 30),

@@ -2,8 +2,8 @@
  * Whether a client may connect at all: address rules, failed logons, limits of the server. What
  * depends on the site and the account is decided at the login.
  */
-import type { ConnectionCounts } from "../access/connection-limits.ts";
-import { formatIpDecision } from "../access/ip-restrictions.ts";
+import type { ConnectionCounts, ConnectionLimits } from "../access/connection-limits.ts";
+import { formatIpDecision, type IpDecision } from "../access/ip-restrictions.ts";
 import { formatLogonDenial } from "../access/logon-attempts.ts";
 import type { ServerView, SiteView } from "./view.ts";
 
@@ -28,33 +28,57 @@ export interface ConnectionRefusal {
   readonly reason: string;
 }
 
+/**
+ * Lets the machine's own health check in whatever is full or denied: an upgrade asks for greetings,
+ * and would be undone for nothing. Its login, if it tries one, is decided as everybody's.
+ */
 export function admitConnection(
   view: AdmittingView,
   connections: ConnectionCounts,
   address: string,
 ): ConnectionAdmission {
-  const denied = describeAddressDenial(view, address);
+  const decisions = decideSites(view, address);
+  const denied = describeAddressDenial(decisions, address);
   if (denied !== undefined) return { kind: "refused", event: "addressDenied", reason: denied };
+  const isHealthCheck = decisions.some(({ decision }) => decision?.reason.kind === "healthCheck");
   const standing = view.logonAttempts.standing(address);
   const denial = standing.kind === "denied" ? formatLogonDenial(address, standing) : undefined;
-  if (denial !== undefined && standing.kind === "denied" && !standing.logOnly) {
+  if (denial !== undefined && standing.kind === "denied" && !standing.logOnly && !isHealthCheck) {
     return { kind: "refused", event: "logonDenied", reason: denial };
   }
-  const admission = connections.admit({ kind: "server" }, view.settings.limits, address);
+  const limits = isHealthCheck ? NO_LIMITS : view.settings.limits;
+  const admission = connections.admit({ kind: "server" }, limits, address);
   return admission.kind === "admitted"
     ? { kind: "admitted", place: admission.place, warning: denial }
     : { kind: "refused", event: "tooManySessions", reason: admission.reason };
 }
 
-/**
- * Why no site would let the client in, or undefined when one may. A site that asks for host names
- * may: they are looked up at the login.
- */
-function describeAddressDenial({ sites }: AdmittingView, address: string): string | undefined {
-  const reasons = sites.map(({ name, restrictions }) => {
-    if (restrictions.usesHostNames) return undefined;
+/** Connections are counted all the same. */
+const NO_LIMITS: ConnectionLimits = {};
+
+interface SiteDecision {
+  readonly site: string;
+  /** Undefined at a site that asks for host names: they are looked up at the login. */
+  readonly decision: IpDecision | undefined;
+}
+
+function decideSites({ sites }: AdmittingView, address: string): readonly SiteDecision[] {
+  return sites.map(({ name, restrictions }) => {
     const decision = restrictions.forClient(address, []).decide("/");
-    return decision.allowed ? undefined : `site ${name}: ${formatIpDecision(decision, address)}`;
+    const isSettled = !restrictions.usesHostNames || decision.reason.kind === "healthCheck";
+    return { site: name, decision: isSettled ? decision : undefined };
   });
+}
+
+/** Why no site would let the client in, or undefined when one may. */
+function describeAddressDenial(
+  decisions: readonly SiteDecision[],
+  address: string,
+): string | undefined {
+  const reasons = decisions.map(({ site, decision }) =>
+    decision === undefined || decision.allowed
+      ? undefined
+      : `site ${site}: ${formatIpDecision(decision, address)}`,
+  );
   return reasons.includes(undefined) ? undefined : reasons.join("; ");
 }

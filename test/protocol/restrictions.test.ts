@@ -199,6 +199,36 @@ describe("connections", () => {
     expect(await tryLogin(server, PARTNER)).toBe(230);
   });
 
+  it("of the machine's own health check are greeted when the server is full, and by nobody else's leave", async () => {
+    const site = {
+      name: "default",
+      // Names are looked up at the login only.
+      ipRestrictions: {
+        rules: [{ effect: "deny" as const, hostName: "*.example.org" }],
+        healthCheckAddresses: [STRANGER],
+      },
+    };
+    await using server = await start({
+      limits: { connections: 1, connectionsPerAddress: 1 },
+      logonAttempts: { failures: 1 },
+      sites: [site],
+    });
+    expect(await tryLogin(server, STRANGER, "alice", "wrong")).toBe(530);
+    await expect.poll(() => server.server.gauges().sessions).toBe(0);
+    await using first = await connect(server, PARTNER);
+    expect((await first.reply()).code).toBe(220);
+    expect(await tryLogin(server, "127.0.0.1")).toBe(421);
+    // Greeted, twice at once, and still denied the login for its failed ones.
+    await using check = await connect(server, STRANGER);
+    expect((await check.reply()).code).toBe(220);
+    expect(await tryLogin(server, STRANGER)).toBe(530);
+    // It takes a place all the same.
+    await first.expect("QUIT", 221);
+    await first[Symbol.asyncDispose]();
+    await expect.poll(() => server.server.gauges().sessions).toBe(1);
+    expect(await tryLogin(server, PARTNER)).toBe(421);
+  });
+
   it("of a site and an account are bounded at the login, and freed by REIN and close", async () => {
     const accounts = (limits: object): ServerSettingsFile["accounts"] => [
       { name: "anonymous", anonymous: true },
