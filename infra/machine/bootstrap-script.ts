@@ -36,6 +36,8 @@ export function renderBootstrapScript(contentHash: string, layout: MachineLayout
   return `#!/bin/bash
 # Rendered by Gangway. Delivers ${contentHash}.
 set -euo pipefail
+# Or a failure inside $(…) would go unnoticed.
+shopt -s inherit_errexit
 umask 077
 
 # cloud-init mounts the data disk; nothing may be written below the mount point before.
@@ -56,10 +58,16 @@ fi
 
 # The server runs as an account of its own, which has to get at its release.
 install -d -m 0755 ${dirname(layout.releases)} ${layout.releases}
+
+# One delivery at a time. What an earlier one has left was killed, and may hold copies of keys.
+install -d -m 0700 ${layout.stagingFolder}
+exec 8<${layout.stagingFolder}
+flock 8
+rm -rf ${layout.stagingFolder}/* ${layout.releases}/.delivery-*
+# Secrets stay in memory; a release is unpacked where it can be renamed into place.
+staging=$(mktemp -d ${layout.stagingFolder}/XXXXXX)
 work=$(mktemp -d ${layout.releases}/.delivery-XXXXXX)
-trap 'rm -rf "$work"' EXIT
-staging=$work/staging
-mkdir "$staging"
+trap 'rm -rf "$work" "$staging"' EXIT
 
 # fetch URL TARGET [HEADER]: headers travel through a pipe, so no token shows in the process list.
 fetch() {
@@ -69,14 +77,20 @@ fetch() {
 
 # token RESOURCE: an access token of the machine's identity.
 token() {
-  fetch "${METADATA_TOKEN_URL}?api-version=${METADATA_API_VERSION}&client_id=$identityClientId&resource=$1" "$work/token" "Metadata: true"
-  sed -n 's/.*"access_token" *: *"\\([^"]*\\)".*/\\1/p' "$work/token"
-  rm -f "$work/token"
+  local value
+  fetch "${METADATA_TOKEN_URL}?api-version=${METADATA_API_VERSION}&client_id=$identityClientId&resource=$1" "$staging/token" "Metadata: true" || return 1
+  value=$(sed -n 's/.*"access_token" *: *"\\([^"]*\\)".*/\\1/p' "$staging/token")
+  rm -f "$staging/token"
+  if [ -z "$value" ]; then
+    echo "gangway: the metadata service gave no token for $1; does the machine have its identity?" >&2
+    return 1
+  fi
+  printf '%s' "$value"
 }
 
 # fetch_blob URL SHA256 TARGET
 fetch_blob() {
-  fetch "$1" "$3" "Authorization: Bearer $storage_token" "x-ms-version: ${STORAGE_API_VERSION}"
+  fetch "$1" "$3" "Authorization: Bearer $storage_token" "x-ms-version: ${STORAGE_API_VERSION}" || return 1
   if ! printf '%s  %s\\n' "$2" "$3" | sha256sum --check --status; then
     echo "gangway: $(basename "$3") is not what the stack delivered (SHA-256 differs)" >&2
     exit 1

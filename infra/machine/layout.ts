@@ -7,12 +7,15 @@ export type MachineLayout = Readonly<Record<keyof typeof MACHINE_LAYOUT, string>
   readonly root: string;
   /** Where the administrator's units go. */
   readonly units: string;
+  /** What a delivery brings and saves, while it runs: in memory, for root alone. */
+  readonly stagingFolder: string;
 };
 
 export const LAYOUT: MachineLayout = {
   ...MACHINE_LAYOUT,
   root: "/",
   units: "/etc/systemd/system",
+  stagingFolder: "/run/gangway-delivery",
 };
 
 /** Starts the generation in force: at boot, and when a client comes while none runs. */
