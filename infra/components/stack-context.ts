@@ -19,7 +19,7 @@ export interface StackContext {
 }
 
 /** The component of a stack of Gangway's own. */
-export const STACK_COMPONENT = "server";
+const STACK_COMPONENT = "server";
 
 /**
  * Pulumi tells resources apart by type and name, not by the component that they belong to: those of

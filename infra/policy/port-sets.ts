@@ -9,7 +9,7 @@ import {
   type PortRange,
 } from "../../server/contract/index.ts";
 
-export const EVERY_PORT: PortRange = { first: LOWEST_PORT, last: HIGHEST_PORT };
+const EVERY_PORT: PortRange = { first: LOWEST_PORT, last: HIGHEST_PORT };
 
 /** Reads a port or range as Azure and nftables write them; `*` is every port, and 0 means nothing. */
 export function readPorts(text: string): PortRange | undefined {
