@@ -11,16 +11,24 @@ import { bootMachine, findLeader, removeMachine } from "../../lab/booted/boot.ts
 import { ensureImage } from "../../lab/booted/image.ts";
 import { lookInside, runScriptInside } from "../../lab/booted/run-inside.ts";
 import type { MachineSpecification } from "../../lab/booted/specification.ts";
+import { networkAbility } from "../../lab/levels.ts";
 import type { ProgramResult } from "../../lab/programs.ts";
 import { PROJECT_FOLDER } from "./lab-stack.ts";
 import { scratchLab } from "./network-level.ts";
 
 const IMAGES = join(PROJECT_FOLDER, ".gangway", "images");
 const ability = await bootAbility(IMAGES);
+/** A machine is joined to the lab's network, so it takes what that one takes as well. */
+const network = await networkAbility();
 const required = process.env["GANGWAY_REQUIRE_ALL_LEVELS"] === "1";
 
 export const describeMachine =
-  ability.kind === "able" && (required || ability.image !== undefined) ? describe : describe.skip;
+  ability.kind === "able" &&
+  network.kind === "able" &&
+  network.privileges === "root" &&
+  (required || ability.image !== undefined)
+    ? describe
+    : describe.skip;
 
 /** Longest time for making the image, where there is none yet. */
 export const IMAGE_MILLISECONDS = 600_000;
