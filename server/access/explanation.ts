@@ -29,8 +29,13 @@ export function formatDecision(
     case "noRule":
       return `${right} is denied: no authorization rule allows it to ${principal.name} at ${path} or above`;
     case "account":
-      return `${right} is denied: the permissions of account ${principal.name} do not include it`;
+      return formatMissingRight(principal, right);
   }
+}
+
+/** A right that no rule could give: the account's own permissions lack it. */
+export function formatMissingRight({ name }: Pick<Principal, "name">, right: Right): string {
+  return `${right} is denied: the permissions of account ${name} do not include it`;
 }
 
 /** What one right came to, for a table. */

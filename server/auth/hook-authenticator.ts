@@ -1,7 +1,8 @@
 /**
  * Asks an external service who somebody is: a POST with the attempt as JSON, answered with
  * `{"accepted": true, "home": "/…", "groups": […], "permissions": […]}`. Everything else fails
- * closed: another status, a redirect, a late or oversized answer, a service that is down.
+ * closed: another status, a redirect, a late or oversized answer, a service that is down. Only a clear
+ * no (`accepted: false`, 401, 403) is a failure of the client's; the rest is one of the service.
  *
  * Directory services join this way; the server speaks no LDAP itself.
  */
@@ -49,7 +50,7 @@ export function openHookAuthenticator(options: HookAuthenticatorOptions): Authen
   return {
     async authenticate(attempt, signal): Promise<LoginOutcome> {
       const login = createHmac("sha256", key)
-        .update(JSON.stringify([attempt.siteName, attempt.userName, attempt.password]))
+        .update(JSON.stringify(attemptKey(attempt)))
         .digest("base64");
       const known = cached.get(login);
       if (known !== undefined && known.untilMs > now()) {
@@ -61,6 +62,12 @@ export function openHookAuthenticator(options: HookAuthenticatorOptions): Authen
       return outcome;
     },
   };
+}
+
+/** Everything that the hook is told: it may decide by any of it. */
+function attemptKey(attempt: LoginAttempt): readonly string[] {
+  const { siteName, userName, password, peerAddress } = attempt;
+  return [siteName, userName, password, peerAddress];
 }
 
 async function askHook(
@@ -87,7 +94,7 @@ async function askHook(
       return refused(`the authentication hook answered ${String(response.status)}`);
     }
     if (response.status !== 200) {
-      return refused(`the authentication hook failed with status ${String(response.status)}`);
+      return undecided(`the authentication hook failed with status ${String(response.status)}`);
     }
     const answer = parseWith(authenticationAnswerSchema, JSON.parse(await readBounded(response)));
     return answer.accepted
@@ -95,7 +102,7 @@ async function askHook(
       : refused("the authentication hook refused");
   } catch (error) {
     if (signal.aborted) throw error;
-    return refused(`the authentication hook ${describeFailure(error, limit, settings)}`);
+    return undecided(`the authentication hook ${describeFailure(error, limit, settings)}`);
   }
 }
 
@@ -139,4 +146,9 @@ function accountOf({ userName }: LoginAttempt, answer: AuthenticationAnswer): Ac
 
 function refused(reason: string): LoginOutcome {
   return { kind: "refused", reason };
+}
+
+/** The hook did not say no: the client must not be counted as one who guesses. */
+function undecided(reason: string): LoginOutcome {
+  return { kind: "refused", reason, undecided: true };
 }

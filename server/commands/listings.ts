@@ -4,6 +4,7 @@ import { formatDosLine, formatFactsLine, formatUnixLine } from "../protocol/list
 import { joinPath, nameOf, parentOf } from "../protocol/paths.ts";
 import { isPattern, matchesPattern, parseListArgument } from "../protocol/patterns.ts";
 import { reply } from "../protocol/replies.ts";
+import { checkAccountRight } from "../session/gate.ts";
 import type { Outcome } from "../session/outcomes.ts";
 import { currentSite } from "../session/principal.ts";
 import { StorageError, type Entry, type Storage } from "../storage/storage.ts";
@@ -248,7 +249,8 @@ const machineList = loggedIn(
 
 async function statusOfPath(context: LoggedInContext, argument: string): Promise<Outcome> {
   const { principal, state, nowMs } = context;
-  if (!principal.rights.has("list")) return answer(reply.fileUnavailable("Permission denied."));
+  const refusal = checkAccountRight(principal, "list");
+  if (refusal !== undefined) return { kind: "reply", ...refusal };
   const { path: asWritten = ".", options } = parseListArgument(argument);
   const listing = listingOf(context);
   const path = toPath(asWritten, state);

@@ -64,7 +64,7 @@ async function run(
 ): Promise<Outcome> {
   const { tlsPolicy } = currentSite(context.view, context.state);
   const refusal = checkGate(command, context.state, tlsPolicy);
-  if (refusal !== undefined) return { kind: "reply", reply: refusal };
+  if (refusal !== undefined) return { kind: "reply", ...refusal };
   const prepared = command.prepare(argument, context.state);
   if (!prepared.ok) return { kind: "reply", reply: prepared.reply };
   try {

@@ -2,26 +2,35 @@
  * The gate: whether a command may run in the state that the session is in. Pure; every rule that
  * holds for several commands is checked here, from the rules that the command table carries.
  */
+import type { Right } from "#contract";
+import { formatMissingRight } from "../access/explanation.ts";
 import type { CommandRules } from "../commands/command.ts";
 import { reply, type Reply } from "../protocol/replies.ts";
+import type { Explanation } from "./outcomes.ts";
+import type { Principal } from "./principal.ts";
 import type { Pending, SessionState } from "./state.ts";
 import type { SiteTlsPolicy } from "./view.ts";
 
 export type TlsPolicy = Pick<SiteTlsPolicy, "controlPolicy" | "dataPolicy" | "certificateFile">;
 
-/** The reply that refuses the command, or undefined when it may run. */
+/** What the client is told, and the log. */
+export interface Refusal extends Explanation {
+  readonly reply: Reply;
+}
+
+/** Why the command is refused, or undefined when it may run. */
 export function checkGate(
   rules: CommandRules,
   state: SessionState,
   policy: TlsPolicy,
-): Reply | undefined {
-  return (
-    checkControl(rules, state, policy) ??
-    checkLogin(rules, state) ??
-    checkSequence(rules, state) ??
-    checkRight(rules, state) ??
-    checkData(rules, state, policy)
-  );
+): Refusal | undefined {
+  const early =
+    checkControl(rules, state, policy) ?? checkLogin(rules, state) ?? checkSequence(rules, state);
+  if (early !== undefined) return { reply: early };
+  const denied = checkRight(rules, state);
+  if (denied !== undefined) return denied;
+  const late = checkData(rules, state, policy);
+  return late === undefined ? undefined : { reply: late };
 }
 
 function checkControl(
@@ -52,11 +61,23 @@ function checkSequence(rules: CommandRules, state: SessionState): Reply | undefi
     : undefined;
 }
 
-function checkRight(rules: CommandRules, state: SessionState): Reply | undefined {
-  if (rules.right === undefined || state.login.kind !== "loggedIn") return undefined;
-  return state.login.principal.rights.has(rules.right)
+function checkRight(rules: CommandRules, state: SessionState): Refusal | undefined {
+  return rules.right === undefined || state.login.kind !== "loggedIn"
     ? undefined
-    : reply.fileUnavailable("Permission denied.");
+    : checkAccountRight(state.login.principal, rules.right);
+}
+
+/** Whether the account could have the right anywhere; the rules of the site are asked by path. */
+export function checkAccountRight(
+  { account, rights }: Pick<Principal, "account" | "rights">,
+  right: Right,
+): Refusal | undefined {
+  if (rights.has(right)) return undefined;
+  return {
+    reply: reply.fileUnavailable("Permission denied."),
+    reason: formatMissingRight(account, right),
+    cause: "authorizationRule",
+  };
 }
 
 function checkData(rules: CommandRules, state: SessionState, policy: TlsPolicy): Reply | undefined {

@@ -120,4 +120,20 @@ describe("the authentication hook", () => {
     await using alice = await login(server, "alice", "secret");
     await alice.expect("NOOP", 200);
   });
+
+  it("counts nobody's failures while it cannot be asked", async () => {
+    await using server = await startServer({
+      settings: {
+        authenticationHook: { url: "http://127.0.0.1:9/login", timeoutSeconds: 1 },
+        logonAttempts: { failures: 1 },
+      },
+    });
+    expect(await refused(server, "partner", "right")).toBe(530);
+    // The same address is still heard.
+    await using alice = await login(server, "alice", "secret");
+    await alice.expect("NOOP", 200);
+    expect(server.records).toContainEqual(
+      expect.objectContaining({ event: "command", verb: "PASS", cause: "authenticatorFailed" }),
+    );
+  });
 });

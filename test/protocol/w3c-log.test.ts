@@ -215,6 +215,30 @@ describe("the W3C extended log", () => {
     });
   });
 
+  it("says that the account's own permissions deny a command", async () => {
+    await using server = await startServer({
+      settings: { log: LOG },
+      permissions: { alice: ["write"] },
+    });
+    await using client = await WireClient.open(server.host, server.controlPort);
+    await client.login();
+    await client.expect("HASH a.txt", 550);
+    await client.expect("STAT /", 550);
+    await quit(server, client);
+    await stop(server);
+    const lines = readLines(server);
+    for (const [verb, right] of [
+      ["HASH", "read"],
+      ["STAT", "list"],
+    ]) {
+      const line = lines.find((each) => each["cs-method"] === verb);
+      expect(line).toMatchObject({ "sc-substatus": "1", "sc-win32-status": "5" });
+      expect(line?.["x-debug"]?.replaceAll("+", " ")).toContain(
+        `${String(right)} is denied: the permissions of account alice do not include it`,
+      );
+    }
+  });
+
   it("names the host that HOST, the server name of TLS or the user name gave", async () => {
     await using server = await startServer({
       tls: true,

@@ -68,6 +68,15 @@ describe("fails closed when the hook", () => {
   test.each<[string, RequestListener, RegExp]>([
     ["refuses", (_, response) => response.end('{"accepted":false}'), /refused/],
     ["answers 401", (_, response) => response.writeHead(401).end(), /401/],
+    ["answers 403", (_, response) => response.writeHead(403).end(), /403/],
+  ])("%s", async (_name, listener, reason) => {
+    await using hook = await openHook(listener);
+    const outcome = await open(hook.url, { timeoutSeconds: 1 }).authenticate(attempt, never);
+    expect(outcome).toEqual({ kind: "refused", reason: expect.stringMatching(reason) });
+  });
+
+  test.each<[string, RequestListener, RegExp]>([
+    ["is not there", (_, response) => response.writeHead(404).end(), /status 404/],
     ["fails", (_, response) => response.writeHead(500).end('{"accepted":true}'), /status 500/],
     ["sends no JSON", (_, response) => response.end("yes"), /not JSON/],
     ["sends another type", (_, response) => response.end('{"accepted":"true"}'), /invalid answer/],
@@ -92,10 +101,11 @@ describe("fails closed when the hook", () => {
       /could not be reached/,
     ],
     ["is silent", () => undefined, /no answer within 1 s/],
-  ])("%s", async (_name, listener, reason) => {
+  ])("%s, which is no failure of the client's", async (_name, listener, reason) => {
     await using hook = await openHook(listener);
     const outcome = await open(hook.url, { timeoutSeconds: 1 }).authenticate(attempt, never);
-    expect(outcome).toEqual({ kind: "refused", reason: expect.stringMatching(reason) });
+    const why = expect.stringMatching(reason) as string;
+    expect(outcome).toEqual({ kind: "refused", reason: why, undecided: true });
   });
 
   test("is down", async () => {
@@ -103,11 +113,12 @@ describe("fails closed when the hook", () => {
       await hook[Symbol.asyncDispose]();
       return hook.url;
     });
-    expect(await open(url).authenticate(attempt, never)).toMatchObject({ kind: "refused" });
+    const outcome = await open(url).authenticate(attempt, never);
+    expect(outcome).toMatchObject({ kind: "refused", undecided: true });
   });
 });
 
-test("asks again only after the cache has expired, and for another password", async () => {
+test("asks again only after the cache has expired, and for another password or address", async () => {
   let clock = 0;
   await using hook = await openHook((_, response) => response.end('{"accepted":true}'));
   const authenticator = open(hook.url, { cacheSeconds: 60 }, () => clock);
@@ -116,9 +127,11 @@ test("asks again only after the cache has expired, and for another password", as
   expect(hook.requests()).toBe(1);
   await authenticator.authenticate({ ...attempt, password: "other" }, never);
   expect(hook.requests()).toBe(2);
+  await authenticator.authenticate({ ...attempt, peerAddress: "198.51.100.8" }, never);
+  expect(hook.requests()).toBe(3);
   clock = 60_001;
   await authenticator.authenticate(attempt, never);
-  expect(hook.requests()).toBe(3);
+  expect(hook.requests()).toBe(4);
 });
 
 test("a refusal is never remembered", async () => {

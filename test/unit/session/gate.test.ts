@@ -15,9 +15,9 @@ const LAX: TlsPolicy = {
   certificateFile: "certificate.pem",
 };
 
-// The gate looks at nothing of a principal but its rights.
+// The gate looks at nothing else of a principal.
 const principal = (permissions: Parameters<typeof rightsOf>[0]): Principal =>
-  ({ rights: rightsOf(permissions) }) as Principal;
+  ({ account: { name: "ada" }, rights: rightsOf(permissions) }) as Principal;
 
 const state = (change: Partial<SessionState>): SessionState => ({ ...INITIAL_STATE, ...change });
 
@@ -31,7 +31,7 @@ const loggedIn = (permissions: Parameters<typeof rightsOf>[0] = ["read", "write"
 function codeOf(verb: string, at: SessionState, policy = LAX): number | undefined {
   const command = COMMANDS.get(verb);
   if (command === undefined) throw new Error(`${verb} is not in the table`);
-  return checkGate(command, at, policy)?.code;
+  return checkGate(command, at, policy)?.reply.code;
 }
 
 const verbs = [...COMMANDS.keys()];
