@@ -39,6 +39,7 @@ const OF_TRANSFER = {
   connectionLost: "dataLost",
   timedOut: "dataTimeout",
   damaged: "damagedData",
+  internal: "dataFailed",
 } as const satisfies Record<Exclude<TransferFailure["kind"], "storage">, FailureCause>;
 
 export function causeOfTransfer(failure: TransferFailure): FailureCause {

@@ -35,6 +35,7 @@ const TRANSFER_REPLIES = {
   aborted: reply.transferAborted("Transfer aborted."),
   connectionLost: reply.transferAborted("The data connection broke; transfer aborted."),
   damaged: reply.localError("The compressed data is damaged or cut off; transfer aborted."),
+  internal: reply.localError("Internal error; transfer aborted."),
   timedOut: reply.transferAborted("The data connection was idle for too long; transfer aborted."),
 } as const satisfies Record<Exclude<TransferFailure["kind"], "storage">, Reply>;
 

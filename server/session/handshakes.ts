@@ -1,6 +1,7 @@
 /** Which certificate a control connection shows, and its data connections after it. */
 import type { TlsChannel, SessionChannels } from "../tls/contexts.ts";
 import type { ControlConnection } from "./connection.ts";
+import { inTime } from "./deadline.ts";
 import type { Holdings } from "./holdings.ts";
 import { BOUNDS } from "./limits.ts";
 import { chooseByServerName, siteOfChoice, type SiteChoice } from "./site-selection.ts";
@@ -58,7 +59,9 @@ export async function secureControl(handshake: ControlHandshake): Promise<void> 
     plans.push(plan);
     return plan.channels.control;
   };
-  const facts = await inTime(holdings, (signal) => connection.secure(text, choose, signal));
+  const facts = await inTime(holdings.signal(), BOUNDS.tlsHandshakeSeconds, (signal) =>
+    connection.secure(text, choose, signal),
+  );
   for (const { site, siteName, channels } of plans) {
     const done = { kind: "done", siteName, channels, ...facts } as const;
     await holdings.apply({ ...next, site, handshake: done });
@@ -72,25 +75,8 @@ export async function clearControl(
   text: string,
   next: StateChange,
 ): Promise<void> {
-  await inTime(holdings, (signal) => connection.clear(text, signal));
+  await inTime(holdings.signal(), BOUNDS.tlsHandshakeSeconds, (signal) =>
+    connection.clear(text, signal),
+  );
   await holdings.apply(next);
-}
-
-/**
- * Runs something with a signal that aborts when the session ends or a handshake takes too long. A
- * session keeps nothing of it: `AbortSignal.any` and `timeout` would stay until the time is over.
- */
-async function inTime<T>(holdings: Holdings, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const session = holdings.signal();
-  const either = new AbortController();
-  const abort = (): void => either.abort(session.reason);
-  const timer = setTimeout(abort, BOUNDS.tlsHandshakeSeconds * 1000);
-  if (session.aborted) abort();
-  session.addEventListener("abort", abort, { once: true });
-  try {
-    return await run(either.signal);
-  } finally {
-    clearTimeout(timer);
-    session.removeEventListener("abort", abort);
-  }
 }

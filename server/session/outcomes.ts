@@ -92,6 +92,8 @@ export type TransferFailure =
   | { readonly kind: "connectionLost" }
   | { readonly kind: "timedOut" }
   | { readonly kind: "damaged" }
+  /** A fault of the server; the structured log has it. */
+  | { readonly kind: "internal" }
   | {
       readonly kind: "storage";
       readonly error: StorageErrorKind;

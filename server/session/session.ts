@@ -6,12 +6,11 @@ import type { Socket } from "node:net";
 import type { FailureCause } from "./failure-causes.ts";
 import type { ParsedCommand } from "../protocol/commands.ts";
 import type { LineEvent } from "../protocol/lines.ts";
-import { formatReply, reply, type Reply } from "../protocol/replies.ts";
+import { formatReply, type Reply } from "../protocol/replies.ts";
 import { TlsHandshakeError } from "../tls/secure-socket.ts";
 import { CommandQueue } from "./command-queue.ts";
 import { ControlConnection, type ConnectionOwner } from "./connection.ts";
 import { dispatch } from "./dispatch.ts";
-import { transferReply } from "./failures.ts";
 import { DRAINED, GOODBYE, IDLE, INJECTED, INTERNAL, NOT_SERVED } from "./farewells.ts";
 import { clearControl, secureControl } from "./handshakes.ts";
 import { beginState, greet } from "./entrances.ts";
@@ -25,8 +24,8 @@ import { currentSite } from "./principal.ts";
 import { RunningCalculation, type CalculationResult } from "./running-calculation.ts";
 import type { Login, SessionState, StateChange } from "./state.ts";
 import { streamReply } from "./streamed-reply.ts";
+import { carryOut } from "./transfer-course.ts";
 import { planTransfer } from "./transfer-plans.ts";
-import { RunningTransfer } from "./transfers.ts";
 import type { ServerView } from "./view.ts";
 
 /** What a session needs of the server around it. */
@@ -274,17 +273,12 @@ export class Session implements ConnectionOwner {
   }
 
   async #runTransfer(plan: TransferPlan): Promise<void> {
-    const startedMs = Date.now();
-    this.#journal.transferBegan();
-    const transfer = new RunningTransfer(plan);
-    const options = {
-      ...planTransfer(this.#host.view(), this.#holdings, this.connection, plan),
-      announce: () => this.#write(reply.opening(plan.opening)),
-      onOpen: () => this.#journal.dataChannelOpened(plan),
-    };
-    const result = await this.#foreground.run(transfer, () => transfer.run(options));
-    this.#write(transferReply(result));
-    this.#journal.transferEnded(plan, result, Date.now() - startedMs);
+    await carryOut(plan, {
+      foreground: this.#foreground,
+      journal: this.#journal,
+      prepare: () => planTransfer(this.#host.view(), this.#holdings, this.connection, plan),
+      write: (answer) => this.#write(answer),
+    });
   }
 
   #write(answer: Reply): void {

@@ -17,6 +17,7 @@ import {
 import { StorageError } from "../storage/storage.ts";
 import type { SessionChannels } from "../tls/contexts.ts";
 import { secureServerSocket, TlsHandshakeError } from "../tls/secure-socket.ts";
+import { inTime } from "./deadline.ts";
 import { BOUNDS } from "./limits.ts";
 import type { TransferPlan, TransferResult, TransferStatus } from "./outcomes.ts";
 import type { TransferLimits } from "./presence.ts";
@@ -66,17 +67,19 @@ export class RunningTransfer implements TransferStatus {
    * Runs to the end, whichever it is. Everything that the plan and the channel hold is closed
    * then.
    *
+   * @param prepare is asked once, when the plan is sure to be closed.
    * @throws whatever is no expected failure: a bug.
    */
-  async run(options: TransferOptions): Promise<TransferResult> {
+  async run(prepare: () => TransferOptions): Promise<TransferResult> {
     const { plan } = this;
     await using _file = plan.direction === "send" ? plan.source : undefined;
     await using _upload = plan.direction === "receive" ? plan.target : undefined;
     await using _listing = plan.direction === "list" ? plan.chunks : undefined;
+    const options = prepare();
     try {
       const socket = await this.#connect(options);
-      options.onOpen();
       try {
+        options.onOpen();
         return await this.#move(socket, options);
       } finally {
         socket.destroy();
@@ -98,21 +101,22 @@ export class RunningTransfer implements TransferStatus {
   }
 
   async #connect({ channel, announce, ...options }: TransferOptions): Promise<Socket> {
-    const timeout = AbortSignal.timeout(options.limits.dataConnectionSeconds * 1000);
-    const signal = AbortSignal.any([this.#abort.signal, timeout]);
-    const opening = open(channel, signal, options);
+    const { limits, tls } = options;
     let early = false;
     let socket: Socket;
     try {
-      early = options.tls !== undefined && (await settlesSoon(opening));
-      if (!early) announce();
-      socket = await opening;
+      socket = await inTime(this.#abort.signal, limits.dataConnectionSeconds, async (signal) => {
+        const opening = open(channel, signal, options);
+        early = tls !== undefined && (await settlesSoon(opening));
+        if (!early) announce();
+        return await opening;
+      });
     } catch (error) {
       throw this.#abort.signal.aborted ? new TransferError("aborted") : new NoConnection(error);
     }
-    return options.tls === undefined
+    return tls === undefined
       ? socket
-      : await this.#secure(socket, options.tls, early ? announce : undefined);
+      : await this.#secure(socket, tls, early ? announce : undefined);
   }
 
   /**
@@ -132,14 +136,13 @@ export class RunningTransfer implements TransferStatus {
     // TLS takes any duplex stream, and nothing else is asked of this one.
     const below = (records as Duplex | undefined as Socket | undefined) ?? socket;
     const channel = uploads ? tls.upload : tls.download;
-    const timeout = AbortSignal.timeout(BOUNDS.tlsHandshakeSeconds * 1000);
-    const signal = AbortSignal.any([this.#abort.signal, timeout]);
-    const securing = secureServerSocket(below, channel, {
-      signal,
-      requireSessionReuse: tls.requiresReuse,
-    });
     try {
-      if (announce !== undefined) {
+      return await inTime(this.#abort.signal, BOUNDS.tlsHandshakeSeconds, async (signal) => {
+        const securing = secureServerSocket(below, channel, {
+          signal,
+          requireSessionReuse: tls.requiresReuse,
+        });
+        if (announce === undefined) return await securing;
         if (!(await settlesSoon(securing)) && raw.bytesRead > 0) {
           await Promise.race([
             securing,
@@ -147,8 +150,8 @@ export class RunningTransfer implements TransferStatus {
           ]);
         }
         announce();
-      }
-      return await securing;
+        return await securing;
+      });
     } catch (error) {
       if (this.#abort.signal.aborted) throw new TransferError("aborted", { cause: error });
       throw error;

@@ -21,6 +21,7 @@ describe("failures", () => {
     [{ kind: "aborted" }, 426],
     [{ kind: "connectionLost" }, 426],
     [{ kind: "timedOut" }, 426],
+    [{ kind: "internal" }, 451],
     [{ kind: "storage", error: "noSpace" }, 452],
     [{ kind: "storage", error: "quotaExceeded" }, 552],
     [{ kind: "storage", error: "notFound" }, 451],
