@@ -5,7 +5,7 @@ import type {
   ConnectionLimits,
   SharedConnectionCounts,
 } from "../access/connection-limits.ts";
-import { openLogonAttempts, type LogonAttemptsTable } from "../access/logon-attempts.ts";
+import { openLogonAttempts } from "../access/logon-attempts.ts";
 import type { SharedLimits } from "../startup/views.ts";
 import type { FromWorker, Refusal, ScopeShare } from "./messages.ts";
 
@@ -15,7 +15,6 @@ export class CoordinatedLimits implements SharedLimits {
   readonly #share: number;
   readonly #asked = new Map<number, (refusal: Refusal | null) => void>();
   #lastPlace = 0;
-  #logonAttempts: LogonAttemptsTable | undefined;
   #bandwidth: BandwidthTree | undefined;
 
   /** @param workers how many share the limits. */
@@ -27,7 +26,6 @@ export class CoordinatedLimits implements SharedLimits {
 
   readonly openLogonAttempts: SharedLimits["openLogonAttempts"] = (settings, nowMs) => {
     const table = openLogonAttempts(settings, nowMs);
-    this.#logonAttempts = table;
     return {
       ...table,
       recordFailure: (address) => {
@@ -46,10 +44,6 @@ export class CoordinatedLimits implements SharedLimits {
   answer(id: number, refusal: Refusal | null): void {
     this.#asked.get(id)?.(refusal);
     this.#asked.delete(id);
-  }
-
-  deny(address: string, remainingMs: number): void {
-    this.#logonAttempts?.deny(address, remainingMs);
   }
 
   takeUses(): readonly ScopeUse[] {

@@ -27,6 +27,11 @@ interface WaitingClient {
   readonly client: AdmittedClient;
 }
 
+/** The system has no process to give. */
+class NotSpawnedError extends Error {
+  override readonly name = "NotSpawnedError";
+}
+
 export class Crew {
   readonly #options: CrewOptions;
   readonly #workers = new Map<number, WorkerProcess>();
@@ -92,8 +97,8 @@ export class Crew {
   }
 
   async #start(index: number): Promise<void> {
-    const { spawn, host, bringUp, logger } = this.#options;
-    const worker = new WorkerProcess(index, spawn(index), {
+    const { host, bringUp, logger } = this.#options;
+    const worker = new WorkerProcess(index, this.#spawn(index), {
       ...host,
       onEnded: (ended, how) => this.#onEnded(ended, how),
     });
@@ -102,6 +107,15 @@ export class Crew {
     if (worker.ended) throw new Error(`worker ${String(index)} ended before it could serve`);
     logger.log("info", "workerServes", { worker: index, processId: worker.processId });
     for (const { socket, client } of this.#waiting.splice(0)) this.open(socket, client);
+  }
+
+  /** @throws NotSpawnedError */
+  #spawn(index: number): ChildProcess {
+    try {
+      return this.#options.spawn(index);
+    } catch (error) {
+      throw new NotSpawnedError(error instanceof Error ? error.message : String(error));
+    }
   }
 
   #onEnded(
@@ -115,6 +129,17 @@ export class Crew {
         this.lost === undefined ? figures.counters : addCounters(this.lost, figures.counters);
     }
     if (this.#closing) return;
+    const delayMs = this.#replaceLater(worker.index);
+    this.#options.logger.log("error", "workerEnded", {
+      worker: worker.index,
+      code: code ?? undefined,
+      signal: signal ?? undefined,
+      replacedInSeconds: delayMs / 1000,
+    });
+  }
+
+  /** @returns milliseconds until then: the more deaths of late, the more. */
+  #replaceLater(index: number): number {
     const nowMs = Date.now();
     this.#deathsMs.push(nowMs);
     while ((this.#deathsMs[0] ?? nowMs) < nowMs - CRASH_LOOP_MILLISECONDS) this.#deathsMs.shift();
@@ -125,13 +150,8 @@ export class Crew {
             LONGEST_DELAY_MILLISECONDS,
             FIRST_DELAY_MILLISECONDS * 2 ** (this.#deathsMs.length - 2),
           );
-    this.#options.logger.log("error", "workerEnded", {
-      worker: worker.index,
-      code: code ?? undefined,
-      signal: signal ?? undefined,
-      replacedInSeconds: delayMs / 1000,
-    });
-    setTimeout(() => void this.#replace(worker.index), delayMs);
+    setTimeout(() => void this.#replace(index), delayMs);
+    return delayMs;
   }
 
   async #replace(index: number): Promise<void> {
@@ -140,10 +160,11 @@ export class Crew {
     try {
       await this.#start(index);
     } catch (error) {
-      // It is tried again when this one, too, has ended.
+      // It is tried again when this one, too, has ended; one that never was has no end.
       const problem = error instanceof Error ? error.message : String(error);
       this.#options.logger.log("error", "workerNotReplaced", { worker: index, problem });
-      void this.#workers.get(index)?.close();
+      if (error instanceof NotSpawnedError) this.#replaceLater(index);
+      else void this.#workers.get(index)?.close();
     }
   }
 

@@ -49,20 +49,26 @@ export class WorkerProcess {
       // The child runs the same code: nothing else can be on this channel.
       for (const each of message as WorkerMail) this.#receive(each, host);
     });
-    child.on("error", () => undefined);
-    child.once("exit", (code, signal) => {
-      this.ended = true;
-      this.serving = false;
-      for (const place of [...this.sessions.values(), ...this.places.values()]) {
-        place[Symbol.dispose]();
-      }
-      this.sessions.clear();
-      this.places.clear();
-      for (const answer of this.#asked.values()) answer(undefined);
-      this.#started.resolve();
-      this.#exited.resolve();
-      host.onEnded(this, { code, signal });
+    // A process that could not be started has no exit; other errors are of single messages.
+    child.on("error", () => {
+      if (child.pid === undefined) this.#end(host, { code: null, signal: null });
     });
+    child.once("exit", (code, signal) => this.#end(host, { code, signal }));
+  }
+
+  #end(host: WorkerHost, how: { code: number | null; signal: string | null }): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.serving = false;
+    for (const place of [...this.sessions.values(), ...this.places.values()]) {
+      place[Symbol.dispose]();
+    }
+    this.sessions.clear();
+    this.places.clear();
+    for (const answer of this.#asked.values()) answer(undefined);
+    this.#started.resolve();
+    this.#exited.resolve();
+    host.onEnded(this, how);
   }
 
   get processId(): number | undefined {

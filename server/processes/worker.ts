@@ -84,7 +84,7 @@ export class Worker {
         this.#limits.answer(message.id, message.refusal);
         return;
       case "denial":
-        this.#limits.deny(message.address, message.remainingMs);
+        this.#deny(message);
         return;
       case "shares":
         this.#limits.setShares(message.shares);
@@ -160,6 +160,13 @@ export class Worker {
     // What the coordinator's listener gave it does not come along.
     socket.allowHalfOpen = true;
     this.#server.open(socket, { sessionId, mode, warning, place });
+  }
+
+  /** Also in what is prepared: a table of its own, or the same one. */
+  #deny({ address, remainingMs }: Extract<ToWorker, { kind: "denial" }>): void {
+    for (const view of [this.#server?.view(), this.#prepared?.view]) {
+      view?.logonAttempts.deny(address, remainingMs);
+    }
   }
 
   async #drain(idleMilliseconds: number): Promise<void> {

@@ -8,6 +8,7 @@ import { expect, it } from "vitest";
 import type { ServerSettingsFile } from "#contract";
 import { makeTestCertificate } from "../support/certificate.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { WireClient } from "../support/wire-client.ts";
 
 async function reload(
   server: TestServer,
@@ -57,6 +58,30 @@ it.each([[1], [2]])(
     expect(await fingerprintOf(server)).not.toBe(before);
   },
 );
+
+it("a reload that is refused leaves the count of failed logons shared", async () => {
+  const logonAttempts = { failures: 2 };
+  await using server = await startServer({ settings: { workers: 2, logonAttempts } });
+  const { settings, host } = server;
+  const squatter = createServer().listen(0, host);
+  await once(squatter, "listening");
+  const { port: healthProbePort } = squatter.address() as AddressInfo;
+  const listen = { ...settings.listen, healthProbePort };
+  await reload(server, { listen, logonAttempts: { failures: 3 } }, "settingsRefused");
+  squatter.close();
+  // Two at a time are in two workers; each of them hears of one failure only.
+  await using here = await WireClient.open(host, server.controlPort);
+  await using there = await WireClient.open(host, server.controlPort);
+  for (const client of [here, there]) {
+    await client.reply();
+    await client.expect("USER alice", 331);
+    await client.expect("PASS wrong", 530);
+  }
+  for (const client of [here, there]) {
+    await client.expect("USER alice", 331);
+    await client.expect("PASS secret", 530);
+  }
+});
 
 it("a folder that could not be used is tried again once it is mended", async () => {
   await using server = await startServer();
