@@ -17,18 +17,20 @@ export interface Reloadable {
 
 export class Reloader implements Disposable {
   readonly #parts: Reloadable;
-  #watch: Disposable;
+  #watch: Disposable | undefined;
   #last: Promise<void> = Promise.resolve();
   #over = false;
 
   constructor(parts: Reloadable) {
     this.#parts = parts;
-    this.#watch = this.#startWatch();
+    this.#renewWatch();
   }
 
   /** Reads everything again. Resolves when it is in force, or was found not to hold. */
   reload(): Promise<void> {
-    this.#last = this.#last.then(() => (this.#over ? undefined : this.#reload()));
+    const next = (): Promise<void> => (this.#over ? Promise.resolve() : this.#reload());
+    // A fault in one reload is no reason to refuse the next.
+    this.#last = this.#last.then(next, next);
     return this.#last;
   }
 
@@ -40,7 +42,7 @@ export class Reloader implements Disposable {
 
   [Symbol.dispose](): void {
     this.#over = true;
-    this.#watch[Symbol.dispose]();
+    this.#watch?.[Symbol.dispose]();
   }
 
   async #reload(): Promise<void> {
@@ -59,13 +61,24 @@ export class Reloader implements Disposable {
       });
       return;
     }
-    if (this.#over) return;
-    this.#watch[Symbol.dispose]();
-    this.#watch = this.#startWatch();
+    if (!this.#over) this.#renewWatch();
   }
 
-  #startWatch(): Disposable {
-    const { args, serving } = this.#parts;
-    return watchFiles(watchedFiles(args, serving.settings), () => void this.reload());
+  /** Watches what the settings in force were read from; the former watch stays when that fails. */
+  #renewWatch(): void {
+    const { args, serving, logger } = this.#parts;
+    let renewed: Disposable;
+    try {
+      renewed = watchFiles(watchedFiles(args, serving.settings), () => void this.reload());
+    } catch (error) {
+      logger.log("error", "filesNotWatched", {
+        problem: error instanceof Error ? error.message : String(error),
+        effect: "changed files take effect with SIGHUP only",
+        fix: "create the missing folder, or raise the limits of inotify and of open files; then reload",
+      });
+      return;
+    }
+    this.#watch?.[Symbol.dispose]();
+    this.#watch = renewed;
   }
 }
