@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import type { AzureAccess } from "../../../acceptance/azure/access.ts";
 import type { Check } from "../../../acceptance/checks.ts";
@@ -237,6 +238,14 @@ describe("an acceptance run", () => {
     expect(engine.calls).not.toContain("destroy");
     expect(result.removal).toMatchObject({ kind: "kept", command: "remove it" });
     expect(isAccepted(result)).toBe(true);
+  });
+});
+
+describe("the page on acceptance", () => {
+  it("names every check", async () => {
+    const page = await readFile(new URL("../../../docs/acceptance.md", import.meta.url), "utf8");
+    const names = CHECKS.map(({ name }) => name);
+    expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
   });
 });
 
