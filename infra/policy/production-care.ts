@@ -51,9 +51,7 @@ export const productionIsCaredFor: StackValidationPolicy = {
     const wholeMachines = resourcesOf(resources, "recoveryservices:ProtectedItem").length > 0;
     const backups = resourcesOf(resources, "dataprotection:BackupInstance");
     for (const { name, urn, props } of machines) {
-      // Ids that a preview does not know yet are judged when they are known.
-      const unsaved = known(() => findUnsaved(props, backups)) ?? [];
-      if (unsaved.length === 0 || wholeMachines) continue;
+      if (wholeMachines || countUnsaved(props, backups) === 0) continue;
       reportViolation(
         `${name} has data disks without a backup. Set backup.mode to on, or add a BackupInstance for each.`,
         urn,
@@ -62,20 +60,25 @@ export const productionIsCaredFor: StackValidationPolicy = {
   },
 };
 
-/** Ids of a machine's data disks that no backup is of. */
-function findUnsaved(
+/**
+ * How many of a machine's data disks no backup is of. A preview does not know ids yet; there, each
+ * backup of something unknown may be of any disk.
+ */
+function countUnsaved(
   machine: Readonly<Record<string, unknown>>,
   backups: readonly PolicyResource[],
-): readonly string[] {
+): number {
   const saved = backups.map(({ props }) =>
-    textOf(at(props, "properties", "dataSourceInfo")["resourceID"])?.toLowerCase(),
+    known(() => textOf(at(props, "properties", "dataSourceInfo")["resourceID"])?.toLowerCase()),
   );
-  const disks = at(machine, "storageProfile")["dataDisks"];
-  return (Array.isArray(disks) ? disks : [])
+  const declared = known(() => at(machine, "storageProfile")["dataDisks"]);
+  const disks = (Array.isArray(declared) ? declared : [])
     .filter(isProperties)
-    .map((disk) => textOf(at(disk, "managedDisk")["id"]))
-    .filter((id) => id !== undefined)
-    .filter((id) => !saved.includes(id.toLowerCase()));
+    .map((disk) => known(() => textOf(at(disk, "managedDisk")["id"])?.toLowerCase()));
+  const open = disks.filter((id) => id === undefined || !saved.includes(id));
+  const spare = saved.filter((id) => id === undefined || !disks.includes(id));
+  const matching = open.includes(undefined) ? spare : spare.filter((id) => id === undefined);
+  return Math.max(0, open.length - matching.length);
 }
 
 /** Metric alerts have a list of actions, query rules an object with the groups. */

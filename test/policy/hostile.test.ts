@@ -223,6 +223,10 @@ describe("hostile variants of the program", () => {
     const unsaved = without(/BackupInstance/);
     expect((await judge(unsaved, PROD)).join("\n")).toMatch(/data disks without a backup/);
     expect(await judge(unsaved)).toEqual([]);
+    // A preview does not know the disk's id, and says so all the same.
+    const planned = previewed.filter(({ type }) => !/BackupInstance/.test(type));
+    const findings = await judge(planned, { ...PROD, preview: true });
+    expect(findings.join("\n")).toMatch(/data disks without a backup/);
   });
 
   it("with an unprotected address are found out; Bastion's own may come and go", async () => {
