@@ -17,6 +17,8 @@ export interface EachResource {
     config: Properties,
   ) => readonly string[];
   readonly configSchema?: ResourceValidationPolicy["configSchema"];
+  /** Mandatory unless said otherwise. */
+  readonly enforcementLevel?: "advisory" | "mandatory";
 }
 
 /** For policies that are stricter in production. */
@@ -32,11 +34,18 @@ export const ENVIRONMENT_CONFIG = {
 } as const satisfies ResourceValidationPolicy["configSchema"];
 
 /** Builds the policy. What a preview does not know yet is judged when it is known. */
-export function eachResource({ name, description, types, judge, configSchema }: EachResource) {
+export function eachResource({
+  name,
+  description,
+  types,
+  judge,
+  configSchema,
+  enforcementLevel = "mandatory",
+}: EachResource) {
   const policy: ResourceValidationPolicy = {
     name,
     description,
-    enforcementLevel: "mandatory",
+    enforcementLevel,
     ...(configSchema === undefined ? {} : { configSchema }),
     validateResource: ({ type, props, name: resource, getConfig }, reportViolation) => {
       if (!types.some((wanted) => isAzureType(type, wanted))) return;

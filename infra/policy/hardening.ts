@@ -135,6 +135,31 @@ export const storageIsPrivate = eachResource({
   },
 });
 
+export const storageKeysAreOff = eachResource({
+  name: "storage-keys-are-off",
+  description:
+    "Storage accounts take no shared keys: whoever has one may do everything, and nobody can tell who did. Advisory.",
+  types: ["storage:StorageAccount"],
+  enforcementLevel: "advisory",
+  configSchema: {
+    properties: {
+      exempt: {
+        type: "array",
+        items: { type: "string" },
+        default: [],
+        description: "Logical names of accounts that need their keys.",
+      },
+    },
+  },
+  judge: (properties, name, _, { exempt }) =>
+    // Left out, it means true.
+    properties["allowSharedKeyAccess"] === false || (Array.isArray(exempt) && exempt.includes(name))
+      ? []
+      : [
+          `${name} takes shared keys. Set allowSharedKeyAccess to false, or list it in the policy's exempt.`,
+        ],
+});
+
 export const vaultsAreProtected = eachResource({
   name: "vaults-are-protected",
   description: "Key vaults decide by roles and cannot be purged before their time.",

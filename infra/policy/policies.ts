@@ -8,6 +8,7 @@ import {
   machinesAreHardened,
   rolesAreNarrow,
   storageIsPrivate,
+  storageKeysAreOff,
   subnetsArePrivate,
   vaultsAreProtected,
 } from "./hardening.ts";
@@ -22,6 +23,7 @@ import {
 import { explicitDenyLast, noAdministrationFromInternet } from "./open-doors.ts";
 import { publicAddressProtected, publicAddressStays } from "./public-address.ts";
 import { alertsReachSomebody, productionIsCaredFor } from "./production-care.ts";
+import { productionRequiresTls } from "./production-tls.ts";
 import { userDataHoldsNoSecrets } from "./secrets.ts";
 import { requiredTags } from "./tags.ts";
 import { keepaliveBelowIdleTimeouts } from "./keepalive.ts";
@@ -46,11 +48,13 @@ export function createPolicies(): Policies {
     imagesAreKnown,
     userDataHoldsNoSecrets,
     storageIsPrivate,
+    storageKeysAreOff,
     vaultsAreProtected,
     rolesAreNarrow,
     requiredTags,
     alertsReachSomebody,
     productionIsCaredFor,
+    productionRequiresTls(declared),
     advertisedPorts(declared),
     keepaliveBelowIdleTimeouts(declared),
     deliveredSettingsAgree(declared),

@@ -279,6 +279,7 @@ describe("programs of others", () => {
         kind: "StorageV2",
         sku: { name: "Standard_LRS" },
         minimumTlsVersion: "TLS1_2",
+        allowSharedKeyAccess: false,
       }),
       added("authorization:RoleAssignment", "pull", {
         roleDefinitionId: "/x/7f951dda-4ed3-4680-a7ca-43fe172d538d",

@@ -239,4 +239,31 @@ describe("policies", () => {
       expect(await judge(changed, { config: { externalAddresses: [advertised] } })).toEqual([]);
     });
   });
+
+  it("production-requires-tls on control and data connections of every site", async () => {
+    const production = async (tls: Properties, own: Properties = {}, config: object = {}) => {
+      const changed = await mutateSettings(deployed, (content) => ({
+        ...content,
+        server: {
+          ...content.server,
+          tls: { ...(content.server["tls"] as Properties), ...tls },
+          sites: (content.server["sites"] as Properties[]).map((site) => ({ ...site, tls: own })),
+        },
+      }));
+      const protectedOnes = changed.map((each) => ({ ...each, opts: { protect: true } }));
+      const findings = await judge(protectedOnes, { config: { environment: "prod", ...config } });
+      return findings.filter((finding) => finding.startsWith("production-requires-tls"));
+    };
+    const strict = { controlPolicy: "require", dataPolicy: "require" };
+    expect(await production(strict)).toEqual([]);
+    expect((await production({ ...strict, dataPolicy: "deny" })).join()).toContain(
+      "tls.dataPolicy deny",
+    );
+    const lax = { controlPolicy: "requireForCredentials" };
+    const [finding = ""] = await production(strict, lax);
+    expect(finding).toContain("tls.controlPolicy requireForCredentials");
+    const [site = ""] = /(?<=Site )\S+/.exec(finding) ?? [];
+    expect(await production(strict, lax, { clearSites: [site] })).toEqual([]);
+    expect(await production(strict, lax, { environment: "dev" })).toEqual([]);
+  });
 });

@@ -230,6 +230,13 @@ const CASES: readonly Case[] = [
     right: { publicAccess: "None" },
   },
   {
+    policy: "storage-keys-are-off",
+    type: "storage:StorageAccount",
+    wrong: {},
+    says: /subject takes shared keys/,
+    right: { allowSharedKeyAccess: false },
+  },
+  {
     policy: "vaults-are-protected",
     type: "keyvault:Vault",
     wrong: { properties: {} },
@@ -261,6 +268,20 @@ describe("policies of single resources", () => {
     expect((await judgeOne(name, type, {}, { config })).join()).toContain("protect: true");
     expect(await judgeOne(name, type, {}, { config, protect: true })).toEqual([]);
     expect(await judgeOne(name, type, {})).toEqual([]);
+  });
+
+  it("storage-keys-are-off is advice, and spares accounts that need their keys", async () => {
+    const name = "storage-keys-are-off";
+    expect(createPolicies().find((policy) => policy.name === name)?.enforcementLevel).toBe(
+      "advisory",
+    );
+    const judged = await judgeOne(
+      name,
+      "storage:StorageAccount",
+      {},
+      { config: { exempt: ["subject"] } },
+    );
+    expect(judged).toEqual([]);
   });
 
   it("resources-carry-tags demands tags and puts them on", async () => {

@@ -1,4 +1,5 @@
 /** Runs the pack as the engine does, over resources that tests change as they like. */
+import { readFileSync } from "node:fs";
 import {
   unknownCheckingProxy,
   type PolicyResource,
@@ -12,6 +13,12 @@ import { createPolicies } from "../../infra/policy/policies.ts";
 import type { EvaluatedResource } from "../../lab/engine/evaluate.ts";
 
 export type Properties = Record<string, unknown>;
+
+/** What the workflows give the pack for a stack, by name of policy. */
+export function policyConfiguration(stack: string): Readonly<Record<string, object>> {
+  const file = new URL(`../../infra/policy/policy.${stack}.json`, import.meta.url);
+  return JSON.parse(readFileSync(file, "utf8")) as Record<string, object>;
+}
 
 /** A resource as policies meet it: declared at first, as the cloud answers at the end. */
 export interface Seen {
@@ -50,7 +57,11 @@ export const seen = ({ type, name, urn, inputs, outputs }: EvaluatedResource): S
   outputs: { ...outputs },
 });
 
-/** Runs the pack as the engine does: every resource, then the stack. Returns `policy: message`. */
+/**
+ * Runs the pack as the engine does: every resource, then the stack. Returns `policy: message`.
+ *
+ * @param config on top of what the policy is configured with for dev.
+ */
 export async function judge(
   resources: readonly Seen[],
   { config = {}, preview = false }: { config?: object; preview?: boolean } = {},
@@ -59,11 +70,13 @@ export async function judge(
   const wrap = (properties: Properties): Properties =>
     preview ? (unknownCheckingProxy(properties) as Properties) : properties;
   const policies = createPolicies();
+  const committed = policyConfiguration("dev");
+  const configOf = (policy: string) => (): object => ({ ...committed[policy], ...config });
   const report = (name: string) => (message: string) => void findings.push(`${name}: ${message}`);
   for (const resource of resources) {
     for (const policy of policies) {
       if (!isResourcePolicy(policy) || typeof policy.validateResource !== "function") continue;
-      const args = { ...resource, props: wrap(resource.inputs), getConfig: () => config };
+      const args = { ...resource, props: wrap(resource.inputs), getConfig: configOf(policy.name) };
       // Policies of this pack read nothing else of the arguments.
       await policy.validateResource(args as unknown as ResourceValidationArgs, report(policy.name));
     }
@@ -78,7 +91,7 @@ export async function judge(
   );
   for (const policy of policies) {
     if (isResourcePolicy(policy)) continue;
-    const args = { resources: stack, getConfig: () => config };
+    const args = { resources: stack, getConfig: configOf(policy.name) };
     await policy.validateStack(args as unknown as StackValidationArgs, report(policy.name));
   }
   return findings;
