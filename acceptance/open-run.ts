@@ -52,6 +52,8 @@ export async function openRun(request: RunRequest, givingUp: AbortSignal): Promi
     throw new AcceptanceError(`There is no run ${name}: ${folder} does not exist.`);
   }
   const azureSide = kind === "azure" ? await findCredentials(process.env) : undefined;
+  // A sign-in that has run out is told before anything is made.
+  await azureSide?.token();
   const pulumiVersion = kind === "azure" ? await requirePulumi() : undefined;
   if (!resumed) {
     await mkdir(projectFolder, { recursive: true, mode: 0o700 });

@@ -78,6 +78,10 @@ async function requestToken(tenant: string, id: string, secret: string): Promise
       client_secret: secret,
       scope: `${MANAGEMENT_ENDPOINT}/.default`,
     }),
+  }).catch((error: unknown) => {
+    const { cause, message } = error as Error;
+    const reason = cause instanceof Error ? cause.message : message;
+    throw new AcceptanceError(`${LOGIN_ENDPOINT} cannot be reached: ${reason}.`);
   });
   const answer = (await response.json()) as {
     readonly access_token?: string;
