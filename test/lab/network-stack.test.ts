@@ -115,7 +115,7 @@ describeNetwork("the stack at the level network", () => {
         }));
       await advertise("203.0.113.99");
       try {
-        expect(suspects(await stack.verify("--timeout", "1"))).toEqual(["advertisedAddress"]);
+        expect(suspects(await stack.verify("--timeout", "3"))).toEqual(["advertisedAddress"]);
       } finally {
         await advertise(stack.address);
       }
