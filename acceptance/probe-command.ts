@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { PROBE_PASSWORD_VARIABLE } from "#contract";
 import type { ProbeReport } from "../probe/index.ts";
 import { AcceptanceError } from "./errors.ts";
 import { PROJECT_FOLDER } from "./working-copy.ts";
@@ -31,7 +32,7 @@ export async function runProbe(run: ProbeRun): Promise<ProbeReport> {
   const env = {
     ...process.env,
     ...run.environment,
-    GANGWAY_PROBE_PASSWORD: run.password,
+    [PROBE_PASSWORD_VARIABLE]: run.password,
   };
   // A failed check is exit code 1 with a report all the same.
   const { stdout, stderr } = await promisify(execFile)(program, words, {

@@ -1,11 +1,11 @@
 /** Certificates that the machine orders itself, and keeps in a vault of the stack. */
-import { CERTIFICATE_EVENTS, type CertificateAgentSettings } from "#contract";
+import { CERTIFICATE_EVENTS, CHALLENGE_RECORD, type CertificateAgentSettings } from "#contract";
 import { Authority } from "./acme/authority.ts";
 import { readAccountKey, type AccountKey } from "./acme/jws.ts";
 import { orderCertificate, type ChallengeAnswer } from "./acme/order.ts";
 import { renewalTime, suggestedRenewalTime } from "./acme/renewal.ts";
 import { renewalIdOf } from "./acme/signing-request.ts";
-import { IDLE_RECORD, putTextRecords } from "./azure/dns-records.ts";
+import { putTextRecords } from "./azure/dns-records.ts";
 import { secretOfCertificate } from "./azure/key-vault.ts";
 import { CertificateError } from "./errors.ts";
 import { formatTime } from "./expiry.ts";
@@ -232,7 +232,9 @@ async function publish(
     .filter(({ values }) => values.length > 0);
   await using written = new AsyncDisposableStack();
   for (const { recordSetId, values } of records) {
-    written.defer(() => putTextRecords(azure, management, recordSetId, [IDLE_RECORD]));
+    written.defer(() =>
+      putTextRecords(azure, management, recordSetId, [CHALLENGE_RECORD.idleValue]),
+    );
     await putTextRecords(azure, management, recordSetId, values);
   }
   await waitForRecords(records, { zoneName, nameServers, patience });

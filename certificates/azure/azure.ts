@@ -1,4 +1,5 @@
 /** Azure's REST interfaces, called as the machine's managed identity. */
+import { METADATA_ADDRESS, METADATA_API_VERSION } from "#contract";
 import { CertificateError, reasonOf, type CertificateErrorKind } from "../errors.ts";
 import { done, persist, readRetryAfter, type Patience } from "../patience.ts";
 
@@ -22,8 +23,6 @@ export interface AzureRequest {
   readonly fix: string;
 }
 
-/** https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token */
-const METADATA_API_VERSION = "2018-02-01";
 /** Tokens are renewed before they end, so that none ends on its way. */
 const TOKEN_MARGIN_MS = 120_000;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -106,7 +105,7 @@ export class Azure {
       throw new CertificateError(
         "identity",
         `the metadata service gives no token for ${audience}: ${last}`,
-        "check that the machine has its user-assigned identity and reaches 169.254.169.254",
+        `check that the machine has its user-assigned identity and reaches ${METADATA_ADDRESS}`,
       );
     }
     this.#tokens.set(audience, result.value);

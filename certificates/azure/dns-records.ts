@@ -1,12 +1,9 @@
 /** TXT record sets of Azure DNS. The stack makes and removes them; the agent fills them in. */
+import { CHALLENGE_RECORD } from "#contract";
 import type { Azure } from "./azure.ts";
 import { CertificateError } from "../errors.ts";
 
 const API_VERSION = "2018-05-01";
-/** Short, so that a record of yesterday's attempt is soon forgotten. */
-const TTL_SECONDS = 60;
-/** What stands in a record set between two challenges; Azure keeps no empty ones. */
-export const IDLE_RECORD = "gangway";
 
 /**
  * Replaces the values of a record set.
@@ -24,7 +21,7 @@ export async function putTextRecords(
     url: `${management}${recordSetId}?api-version=${API_VERSION}`,
     body: {
       properties: {
-        TTL: TTL_SECONDS,
+        TTL: CHALLENGE_RECORD.ttlSeconds,
         TXTRecords: values.map((value) => ({ value: [value] })),
       },
     },

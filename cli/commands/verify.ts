@@ -10,6 +10,7 @@ import {
   formatRange,
   parseRange,
   parseSettings,
+  PROBE_PASSWORD_VARIABLE,
   type PortRange,
   type Settings,
 } from "#contract";
@@ -26,9 +27,6 @@ import {
 } from "../../probe/index.ts";
 import { UsageError } from "../errors.ts";
 import { askSecret } from "../prompt.ts";
-
-/** Holds the password where no terminal asks for it; never an argument, which `ps` would show. */
-const PASSWORD_VARIABLE = "GANGWAY_PROBE_PASSWORD";
 
 /** For surroundings such as the lab, where the stack itself writes the command line. */
 const EVIDENCE_VARIABLE = "GANGWAY_PROBE_EVIDENCE";
@@ -118,7 +116,7 @@ export function register(program: Command): void {
     .option("--json", "print the report as JSON")
     .addHelpText(
       "after",
-      `\nThe password is asked for, or taken from ${PASSWORD_VARIABLE} or --password-stdin.` +
+      `\nThe password is asked for, or taken from ${PROBE_PASSWORD_VARIABLE} or --password-stdin.` +
         "\nExit codes: 0 all holds (warnings allowed), 1 something does not, 2 usage.",
     )
     .action(async (host: string, flags: Flags) => {
@@ -161,11 +159,11 @@ async function readOptions(host: string, flags: Flags): Promise<ProbeOptions> {
 
 async function readPassword({ user, passwordStdin }: Flags): Promise<string> {
   if (passwordStdin === true) return (await text(process.stdin)).split(/\r?\n/, 1)[0] ?? "";
-  const fromEnvironment = process.env[PASSWORD_VARIABLE];
+  const fromEnvironment = process.env[PROBE_PASSWORD_VARIABLE];
   if (fromEnvironment !== undefined) return fromEnvironment;
   if (!process.stdin.isTTY) {
     throw new UsageError(
-      `There is no terminal to ask for the password of ${user}; set ${PASSWORD_VARIABLE}, or pass it with --password-stdin.`,
+      `There is no terminal to ask for the password of ${user}; set ${PROBE_PASSWORD_VARIABLE}, or pass it with --password-stdin.`,
     );
   }
   return askSecret(`Password of ${user}: `);
@@ -185,7 +183,9 @@ function readRows(content: string, source: string): readonly ExposureRow[] {
 
 /** The command line is the caller's own, as in any build tool; it gets no password. */
 async function runEvidence(command: string, signal: AbortSignal): Promise<readonly ExposureRow[]> {
-  const environment = Object.entries(process.env).filter(([name]) => name !== PASSWORD_VARIABLE);
+  const environment = Object.entries(process.env).filter(
+    ([name]) => name !== PROBE_PASSWORD_VARIABLE,
+  );
   const { stdout } = await promisify(exec)(command, {
     signal,
     env: Object.fromEntries(environment),

@@ -5,6 +5,7 @@ import type { UserAssignedIdentity } from "@pulumi/azure-native/managedidentity/
 import { Command } from "@pulumi/command/local/command.js";
 import * as pulumi from "@pulumi/pulumi";
 import {
+  CHALLENGE_RECORD,
   ContractError,
   planCertificates,
   SERVER_CERTIFICATE,
@@ -178,10 +179,6 @@ function admitToVaults(
   ];
 }
 
-/** What stands in a challenge's record set while no challenge is open; the agent knows it too. */
-const IDLE_RECORD = "gangway";
-const TTL_SECONDS = 60;
-
 /**
  * Lets the machine answer challenges and store what it gets. The record sets are the stack's, so
  * that the machine needs no right on the zone: it can change these records and no other.
@@ -204,8 +201,8 @@ function admitToAuthority(
           zoneName: zone?.name ?? "",
           relativeRecordSetName: relativeName,
           recordType: "TXT",
-          ttl: TTL_SECONDS,
-          txtRecords: [{ value: [IDLE_RECORD] }],
+          ttl: CHALLENGE_RECORD.ttlSeconds,
+          txtRecords: [{ value: [CHALLENGE_RECORD.idleValue] }],
         },
         // The machine fills it in for each challenge.
         { parent, ignoreChanges: ["txtRecords"] },

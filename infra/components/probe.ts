@@ -2,13 +2,9 @@
 import { Command } from "@pulumi/command/local/command.js";
 import { Command as RemoteCommand } from "@pulumi/command/remote/command.js";
 import * as pulumi from "@pulumi/pulumi";
-import type { Deployed, Settings } from "#contract";
+import { PROBE_PASSWORD_VARIABLE, type Deployed, type Settings } from "#contract";
 import { missingProbePassword } from "../plan/configuration.ts";
-import {
-  joinArguments,
-  planProbeArguments,
-  PROBE_PASSWORD_VARIABLE,
-} from "../plan/probe-command.ts";
+import { joinArguments, planProbeArguments } from "../plan/probe-command.ts";
 import type { StackCertificates } from "./certificates.ts";
 import type { Delivery } from "./delivery.ts";
 import { AUDIBLE, gangway, SILENT } from "./gangway-command.ts";

@@ -1,14 +1,9 @@
 /** The script of the Run Command: fetches what the parameters name and starts its delivery. */
 import { dirname } from "node:path/posix";
-import { BUNDLE_LAYOUT } from "#contract";
+import { BUNDLE_LAYOUT, METADATA_ADDRESS, METADATA_API_VERSION } from "#contract";
 import { MACHINE_FILES, STAGED_FILES, type MachineLayout } from "./layout.ts";
 
-/**
- * Azure's instance metadata service, the same address on every machine.
- * https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
- */
-const METADATA_TOKEN_URL = "http://169.254.169.254/metadata/identity/oauth2/token";
-const METADATA_API_VERSION = "2018-02-01";
+const METADATA_TOKEN_URL = `http://${METADATA_ADDRESS}/metadata/identity/oauth2/token`;
 const STORAGE_RESOURCE = "https://storage.azure.com/";
 const STORAGE_API_VERSION = "2021-12-02";
 /** A new role assignment takes minutes to be honoured; until then the answer is 403. */

@@ -3,6 +3,7 @@ import { join } from "node:path/posix";
 import {
   challengeZoneId,
   MACHINE_LAYOUT,
+  METADATA_ADDRESS,
   parseResourceId,
   planCertificates,
   type CertificateAgentFile,
@@ -176,7 +177,7 @@ function storeFileOf(name: string): string {
 /** Seconds between two looks of the extension at the vault. */
 const POLLING_SECONDS = 3600;
 /** https://learn.microsoft.com/azure/virtual-machines/extensions/key-vault-linux */
-const METADATA_IDENTITY = "http://169.254.169.254/metadata/identity";
+const METADATA_IDENTITY = `http://${METADATA_ADDRESS}/metadata/identity`;
 
 /**
  * Plans the settings of the Key Vault VM extension, version 3.0.

@@ -1,9 +1,6 @@
 /** The command line of the probe. */
 import { formatRange, type Deployed } from "#contract";
 
-/** Environment variable that carries the password: arguments would show in the process list. */
-export const PROBE_PASSWORD_VARIABLE = "GANGWAY_PROBE_PASSWORD";
-
 /**
  * Plans the arguments of `gangway verify` that prove a deployment.
  *

@@ -3,6 +3,7 @@
  * about itself.
  * https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service
  */
+import { METADATA_ADDRESS } from "#contract";
 import { resourceGroupOf, sameId, LAB_SUBSCRIPTION } from "../cloud/identifiers.ts";
 import type { CloudResource, CloudState } from "../cloud/state.ts";
 import { at, isRecord, textAt } from "../cloud/values.ts";
@@ -14,9 +15,6 @@ import {
   type ServiceAnswer,
   type ServiceRequest,
 } from "./http-answer.ts";
-
-/** Only reachable from the machine itself. */
-export const METADATA_ADDRESS = "169.254.169.254";
 
 export interface MetadataOptions {
   readonly state: CloudState;

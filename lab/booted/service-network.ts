@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { AZURE_PLATFORM_ADDRESS } from "#contract";
 import { LabError } from "../lab-error.ts";
 import { mustRun, runProgram } from "../programs.ts";
-import { METADATA_ADDRESS } from "./metadata-service.ts";
+import { METADATA_ADDRESS } from "#contract";
 
 /** Documentation block (RFC 5737) that plays Azure's public services. */
 const SERVICE_BLOCK = { prefix: "192.0.2.", first: 1, last: 254 };

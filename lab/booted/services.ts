@@ -8,7 +8,8 @@ import { TokenIssuer } from "./access-tokens.ts";
 import type { Authority } from "./authority.ts";
 import { blobEndpoint, findAccount } from "./blob-endpoint.ts";
 import { jsonAnswer, listenerOf, type Service } from "./http-answer.ts";
-import { METADATA_ADDRESS, metadataService } from "./metadata-service.ts";
+import { METADATA_ADDRESS } from "#contract";
+import { metadataService } from "./metadata-service.ts";
 import { openNameServer } from "./name-server.ts";
 import { findVault, vaultEndpoint } from "./vault-endpoint.ts";
 

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { CERTIFICATE_KEY_TYPES } from "./certificates.ts";
+import { METADATA_ADDRESS } from "./shared-names.ts";
 
 const secretSourceSchema = v.strictObject({
   kind: v.literal("secret"),
@@ -49,7 +50,7 @@ const accountSchema = v.strictObject({
 
 /** Where Azure's services answer; the public cloud unless set. */
 const endpointsSchema = v.strictObject({
-  metadata: v.optional(v.string(), "http://169.254.169.254"),
+  metadata: v.optional(v.string(), `http://${METADATA_ADDRESS}`),
   management: v.optional(v.string(), "https://management.azure.com"),
   /** For what access tokens for vaults are asked. */
   vaultAudience: v.optional(v.string(), "https://vault.azure.net"),

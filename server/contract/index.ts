@@ -22,6 +22,7 @@ export * from "./ports.ts";
 export * from "./resource-ids.ts";
 export * from "./server-settings.ts";
 export * from "./settings.ts";
+export * from "./shared-names.ts";
 export * from "./sites.ts";
 export * from "./timeouts.ts";
 export * from "./tls.ts";
