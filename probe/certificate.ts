@@ -1,6 +1,7 @@
 /** What a server's certificate proves, each question on its own. Pure but for reading the socket. */
 import { checkServerIdentity, type PeerCertificate, type TLSSocket } from "node:tls";
 import { isIP } from "node:net";
+import { CERTIFICATE_WARNING_DAYS } from "#contract";
 import type { Symptom } from "./symptoms.ts";
 
 /** The facts of a handshake that the checks judge. */
@@ -87,8 +88,6 @@ export function judgeNames(
 }
 
 const MILLISECONDS_PER_DAY = 24 * 60 * 60 * 1000;
-/** Renewal is due below this; a failed one still leaves time to act. */
-const EXPIRY_WARNING_DAYS = 21;
 
 /** The verdict on the dates at `now` (milliseconds since the epoch). */
 export function judgeDates(
@@ -103,7 +102,7 @@ export function judgeDates(
   if (now >= to) {
     return { severity: "failed", symptom: { kind: "expired", at: formatDay(to) } };
   }
-  return to - now < EXPIRY_WARNING_DAYS * MILLISECONDS_PER_DAY
+  return to - now < CERTIFICATE_WARNING_DAYS * MILLISECONDS_PER_DAY
     ? { severity: "warning", symptom: { kind: "expiresSoon", at: formatDay(to) } }
     : undefined;
 }

@@ -2,7 +2,12 @@
 import { VirtualMachineRunCommandByVirtualMachine } from "@pulumi/azure-native/compute/virtualMachineRunCommandByVirtualMachine.js";
 import type { UserAssignedIdentity } from "@pulumi/azure-native/managedidentity/userAssignedIdentity.js";
 import * as pulumi from "@pulumi/pulumi";
-import { planDeployment, type DeliveryParameters, type Deployed } from "#contract";
+import {
+  planDeliverySeconds,
+  planDeployment,
+  type DeliveryParameters,
+  type Deployed,
+} from "#contract";
 import { renderBootstrapScript } from "../machine/bootstrap-script.ts";
 import { LAYOUT } from "../machine/layout.ts";
 import { canonicalJson } from "../plan/canonical.ts";
@@ -11,9 +16,6 @@ import type { StackCertificates } from "./certificates.ts";
 import type { DeliveryStore } from "./delivery-store.ts";
 import type { StackMachine } from "./machine.ts";
 import type { StackContext } from "./stack-context.ts";
-
-/** Enough for role assignments to arrive (minutes) and a slow download. */
-const OWN_SECONDS = 1800;
 
 export interface Delivery {
   readonly runCommand: VirtualMachineRunCommandByVirtualMachine;
@@ -61,8 +63,7 @@ export function createDelivery(
       parameters: pulumi.unsecret(planned.apply((plan) => [...plan.parameters])),
       protectedParameters: pulumi.secret(planned.apply((plan) => [...plan.protectedParameters])),
       asyncExecution: false,
-      // A third upgrade in a row waits until the first server has left.
-      timeoutInSeconds: settings.machine.drainMinutes * 60 + OWN_SECONDS,
+      timeoutInSeconds: planDeliverySeconds(settings.machine.drainMinutes),
       treatFailureAsDeploymentFailure: true,
     },
     { parent, dependsOn: [...store.access, ...certificates.access] },

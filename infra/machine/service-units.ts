@@ -1,5 +1,5 @@
 /** The unit of the server's generations, with its sandbox, and the watch that reports on it. */
-import { BUNDLE_LAYOUT } from "#contract";
+import { BUNDLE_LAYOUT, METADATA_ADDRESS, STOP_DRAIN_SECONDS } from "#contract";
 import {
   GENERATION_TEMPLATE,
   LAYOUT,
@@ -9,16 +9,9 @@ import {
 } from "./layout.ts";
 import { LOG_FACILITY, SERVER_LOG_NAME } from "./log-shipping.ts";
 
-/**
- * Seconds that sessions get to finish when the machine shuts down or somebody stops the server.
- * (After an upgrade they get `handoverSeconds` of the settings.)
- */
-const DRAIN_SECONDS = 60;
-/** Beyond the drain, systemd kills. */
-const STOP_SECONDS = DRAIN_SECONDS + 30;
+/** Beyond the drain, systemd kills. (After an upgrade it lasts `handoverSeconds` of the settings.) */
+const STOP_SECONDS = STOP_DRAIN_SECONDS + 30;
 const MOST_OPEN_FILES = 65536;
-/** Azure's instance metadata service gives tokens to whoever asks: not to clients of the server. */
-const METADATA_ADDRESS = "169.254.169.254";
 
 /** Where a generation answers for itself, whoever has the health port. */
 export function statusSocketOf(layout: MachineLayout, generation: string): string {
@@ -43,7 +36,7 @@ export function renderGeneration(): string {
     `${release}/${BUNDLE_LAYOUT.node} ${release}/${BUNDLE_LAYOUT.server}`,
     `--settings ${settingsFile} --deployment ${deploymentFile}`,
     `--generation %i --status-socket ${statusSocketOf(LAYOUT, "%i")}`,
-    `--drain-seconds ${String(DRAIN_SECONDS)} --handover-seconds \${HANDOVER_SECONDS}`,
+    `--drain-seconds ${String(STOP_DRAIN_SECONDS)} --handover-seconds \${HANDOVER_SECONDS}`,
   ];
   return `# Rendered by Gangway; changes made here are overwritten by the next delivery.
 [Unit]
@@ -78,6 +71,7 @@ ReadWritePaths=${LAYOUT.dataFolder}
 ${SANDBOX}`;
 }
 
+/** The metadata service gives tokens to whoever asks: not to clients of the server. */
 const SANDBOX = `AmbientCapabilities=
 CapabilityBoundingSet=
 DevicePolicy=closed

@@ -2,7 +2,8 @@
 import * as v from "valibot";
 import { parseCidr } from "./addresses.ts";
 import { setting, wholeNumber } from "./fields.ts";
-import { LONGEST_DRAIN_MINUTES, parseMaintenanceWindow } from "./maintenance.ts";
+import { DRAIN_MINUTES, LONGEST_DRAIN_MINUTES, parseMaintenanceWindow } from "./maintenance.ts";
+import { CERTIFICATE_WARNING_DAYS } from "./timeouts.ts";
 import { exampleResourceId, isResourceIdOf } from "./resource-ids.ts";
 
 export const cidr = v.pipe(
@@ -55,7 +56,7 @@ export const machineSchema = v.strictObject({
   ),
   drainMinutes: setting(
     wholeNumber(1, LONGEST_DRAIN_MINUTES),
-    30,
+    DRAIN_MINUTES,
     "Longest time that an upgrade leaves the sessions of the former server.",
   ),
 });
@@ -128,7 +129,7 @@ export const monitoringSchema = v.strictObject({
   ),
   certificateDays: setting(
     wholeNumber(1, 90),
-    21,
+    CERTIFICATE_WARNING_DAYS,
     "Alert when the certificate expires within so many days.",
   ),
   passivePercent: setting(

@@ -4,8 +4,19 @@ const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"] as const;
 type Day = (typeof DAYS)[number];
 
 const MINUTES_OF_DAY = 24 * 60;
-/** Azure runs a delivery for 90 minutes at most; the one that follows may have to wait this long. */
-export const LONGEST_DRAIN_MINUTES = 60;
+/** Azure ends a Run Command after 90 minutes. */
+const LONGEST_RUN_COMMAND_SECONDS = 90 * 60;
+/** Enough for role assignments to arrive (minutes), a slow download and a server that is stopped. */
+const DELIVERY_SECONDS = 30 * 60;
+/** A delivery may have to wait until the server before the last one has left. */
+export const LONGEST_DRAIN_MINUTES = (LONGEST_RUN_COMMAND_SECONDS - DELIVERY_SECONDS) / 60;
+/** Unless `machine.drainMinutes` says otherwise. */
+export const DRAIN_MINUTES = 30;
+
+/** Seconds that Azure gives a delivery, the wait included. */
+export function planDeliverySeconds(drainMinutes: number): number {
+  return drainMinutes * 60 + DELIVERY_SECONDS;
+}
 
 /** Shorter ones leave no room for spreading machines out. */
 const SHORTEST_WINDOW_MINUTES = 15;

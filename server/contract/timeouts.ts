@@ -30,6 +30,12 @@ export interface IdleTimeouts {
 export const SHORTEST_IDLE_TIMEOUT_MINUTES = 4;
 export const LONGEST_IDLE_TIMEOUT_MINUTES = 30;
 
+/** For sessions to end when the machine shuts down or somebody stops the server. */
+export const STOP_DRAIN_SECONDS = 60;
+
+/** Whoever shows a certificate warns so early: time enough to find out why nobody has renewed it. */
+export const CERTIFICATE_WARNING_DAYS = 21;
+
 /** Flows that the machine opens itself cannot be configured: Azure forgets them after 4 minutes. */
 export const OUTBOUND_IDLE_TIMEOUT_SECONDS = SHORTEST_IDLE_TIMEOUT_MINUTES * 60;
 

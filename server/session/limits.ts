@@ -48,8 +48,6 @@ export const BOUNDS = {
   earlyHandshakeMilliseconds: 1000,
   /** For the client to close its side after our last reply. */
   lingerSeconds: 5,
-  /** For running transfers when the server drains. */
-  drainSeconds: 60,
   /** Commands read ahead while a transfer runs; more stay in the client's socket. */
   queuedCommands: 32,
   /** Bytes received and not yet read as commands; beyond them the socket is paused. */

@@ -1,5 +1,6 @@
 /** The arguments of the server's process. */
 import { parseArgs } from "node:util";
+import { DRAIN_MINUTES, STOP_DRAIN_SECONDS } from "#contract";
 import { GENERATIONS, type Generation } from "../data/port-slices.ts";
 
 export interface StartupArguments {
@@ -43,8 +44,6 @@ const USAGE =
   "         [--generation a|b] [--status-socket PATH] [--workers NUMBER|auto]\n" +
   "         [--drain-seconds NUMBER] [--handover-seconds NUMBER]";
 
-const DRAIN_SECONDS = 60;
-const HANDOVER_SECONDS = 3600;
 const MOST_SECONDS = 7 * 24 * 3600;
 const MOST_WORKERS = 64;
 
@@ -66,11 +65,11 @@ export function parseArguments(args: readonly string[]): StartupArguments {
         : workers === "auto"
           ? 0
           : parseNumber("--workers", workers, MOST_WORKERS),
-    drainSeconds: parseSeconds("--drain-seconds", values["drain-seconds"], DRAIN_SECONDS),
+    drainSeconds: parseSeconds("--drain-seconds", values["drain-seconds"], STOP_DRAIN_SECONDS),
     handoverSeconds: parseSeconds(
       "--handover-seconds",
       values["handover-seconds"],
-      HANDOVER_SECONDS,
+      DRAIN_MINUTES * 60,
     ),
   };
 }

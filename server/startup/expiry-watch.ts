@@ -1,9 +1,8 @@
 /** Warns of a certificate that expires soon: at the start, with each reload, and every day. */
+import { CERTIFICATE_WARNING_DAYS } from "#contract";
 import type { Logger } from "../logging/logger.ts";
 import type { Serving } from "./serving.ts";
 
-/** Time enough to find out why nobody has renewed it. */
-const WARNING_DAYS = 21;
 const DAY_SECONDS = 24 * 60 * 60;
 
 export class ExpiryWatch {
@@ -19,7 +18,7 @@ export class ExpiryWatch {
   async check(): Promise<void> {
     const { gauges } = await this.#serving.report();
     const seconds = gauges.certificateExpiresSeconds;
-    if (seconds === undefined || seconds >= WARNING_DAYS * DAY_SECONDS) return;
+    if (seconds === undefined || seconds >= CERTIFICATE_WARNING_DAYS * DAY_SECONDS) return;
     const hasExpired = seconds <= 0;
     this.#logger.log(
       hasExpired ? "error" : "warn",

@@ -280,6 +280,15 @@ describe.runIf(process.platform === "linux")("deliver.sh", () => {
     expect(await called(START("a"))).toBeGreaterThan(stopped);
   });
 
+  it("waits no longer than drains are allowed now, and so ends before Azure ends it", async () => {
+    for (const name of ["aaaa", "bbbb"])
+      await deliver(await release(name), { machine: { drainMinutes: 60 } });
+    const { stdout } = await deliver(await release("cccc"), { machine: { drainMinutes: 1 } });
+    const [seconds] = /(?<=at most )\d+/.exec(stdout) ?? [];
+    expect(Number(seconds)).toBeGreaterThan(0);
+    expect(Number(seconds)).toBeLessThanOrEqual(60);
+  });
+
   it("hands new control ports to a new server of the same release", async () => {
     const first = await release("aaaa");
     await deliver(first, {});
