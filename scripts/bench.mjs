@@ -143,7 +143,9 @@ function main() {
     capture: true,
   });
   process.stdout.write(report);
-  if (document) run(node, ["scripts/document-bench.ts"]);
+  if (!document) return;
+  run(node, ["scripts/document-bench.mjs"]);
+  run(node, ["node_modules/prettier/bin/prettier.cjs", "--write", "docs/performance.md"]);
 }
 
 try {
