@@ -1,10 +1,8 @@
 /** Accounts of the settings first; whom they do not know, the hook is asked about. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Account } from "#contract";
+import { findAccount } from "../access/account-names.ts";
 import type { Authenticator } from "./authenticator.ts";
-
-/** By custom, `ftp` is another name for the anonymous account (RFC 1635). */
-const ANONYMOUS_ALIAS = "ftp";
 
 /**
  * Joins the two adapters. A name that the settings hold never leaves this machine, so a hook can
@@ -17,8 +15,7 @@ export function chainAuthenticators(
   settings: Authenticator,
   hook: Authenticator,
 ): Authenticator {
-  const known = new Set(accounts.map(({ name }) => name));
-  if (accounts.some(({ anonymous }) => anonymous)) known.add(ANONYMOUS_ALIAS);
+  const known = new Map(accounts.map((account) => [account.name, account]));
   let hookTookMs = 0;
   const askHook: Authenticator["authenticate"] = async (attempt, signal) => {
     const beganMs = performance.now();
@@ -28,7 +25,7 @@ export function chainAuthenticators(
   };
   return {
     async authenticate(attempt, signal) {
-      if (!known.has(attempt.userName)) {
+      if (findAccount(known, attempt.userName) === undefined) {
         const [, outcome] = await Promise.all([
           settings.authenticate(attempt, signal),
           askHook(attempt, signal),

@@ -1,6 +1,7 @@
 /** The first adapter: accounts that stand in the settings. */
 import { createHmac, randomBytes } from "node:crypto";
 import type { Account } from "#contract";
+import { findAccount } from "../access/account-names.ts";
 import { describeObstacle } from "../access/account-standing.ts";
 import { clientKey } from "../access/client-key.ts";
 import { TooManyHashesError, type HashClient } from "./hash-turns.ts";
@@ -11,10 +12,6 @@ import {
   verifyPassword,
   type ScryptParameters,
 } from "./password-hash.ts";
-
-/** By custom, `ftp` is another name for the anonymous account (RFC 1635). */
-const ANONYMOUS_ALIAS = "ftp";
-const ANONYMOUS = "anonymous";
 
 /** How long a right password is taken on its word before it is hashed again. */
 const REMEMBERED_MS = 60_000;
@@ -45,7 +42,7 @@ export class SettingsAuthenticator implements Authenticator {
     { userName, password, peerAddress }: LoginAttempt,
     signal?: AbortSignal,
   ): Promise<LoginOutcome> {
-    const account = this.#accounts.get(userName) ?? this.#anonymousAlias(userName);
+    const account = findAccount(this.#accounts, userName);
     const obstacle = account === undefined ? "unknown user" : describe(account, this.#now());
     if (account?.anonymous === true) {
       return obstacle === undefined ? { kind: "accepted", account } : refused(obstacle);
@@ -67,11 +64,6 @@ export class SettingsAuthenticator implements Authenticator {
     }
     if (account === undefined || obstacle !== undefined) return refused(obstacle ?? "unknown user");
     return right ? { kind: "accepted", account } : refused("wrong password");
-  }
-
-  #anonymousAlias(userName: string): Account | undefined {
-    const account = userName === ANONYMOUS_ALIAS ? this.#accounts.get(ANONYMOUS) : undefined;
-    return account?.anonymous === true ? account : undefined;
   }
 
   async #verify(hash: string, password: string, client: HashClient): Promise<boolean> {

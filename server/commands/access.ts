@@ -1,6 +1,7 @@
 /** Logging in and out: USER, PASS, ACCT, REIN, QUIT. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Account } from "#contract";
+import { findAccount } from "../access/account-names.ts";
 import { confirmHostNames } from "../access/client-names.ts";
 import { formatIpDecision } from "../access/ip-restrictions.ts";
 import { formatLogonDenial } from "../access/logon-attempts.ts";
@@ -17,7 +18,6 @@ import type { Explanation, Outcome } from "../session/outcomes.ts";
 import {
   createPrincipal,
   currentSite,
-  findAccount,
   findSite,
   isAdmitted,
   type Visit,
@@ -47,7 +47,7 @@ const user = anytime("USER", text("name"), {}, async (context, argument) => {
     return { kind: "reply", reply: belongs, next: LOGGED_OUT, reason, cause: "otherHost" };
   }
   const { userName, site } = chosen;
-  const account = findAccount(view, userName);
+  const account = findAccount(view.accounts, userName);
   const refusal = checkCredentials(state, site.tlsPolicy, account?.anonymous ?? false);
   if (refusal !== undefined) return answer(refusal);
   const certificate = judgeCertificate(site, account, state, nowMs);
@@ -78,7 +78,7 @@ const pass = anytime("PASS", anything, {}, async (context, argument) => {
   if (login.kind === "loggedIn") return answer(reply.badSequence("Logged in already."));
   if (login.kind === "none") return answer(reply.badSequence("Use USER first."));
   const { userName, siteName } = login;
-  const account = findAccount(view, userName);
+  const account = findAccount(view.accounts, userName);
   const site = findSite(view, siteName) ?? view.sites[0];
   const refusal = checkCredentials(state, site.tlsPolicy, account?.anonymous ?? false);
   if (refusal !== undefined) return answer(refusal);

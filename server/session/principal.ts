@@ -104,8 +104,10 @@ export function renewPrincipal(
   view: ServerView,
   nowMs: number,
 ): Principal | undefined {
-  if (hasExpired(principal.account, nowMs)) return undefined;
-  if (principal.view === view) return principal;
+  // Under new settings the account of now decides, which may last longer.
+  if (principal.view === view) {
+    return hasExpired(principal.account, nowMs) ? undefined : principal;
+  }
   const { account, siteName, visit } = principal;
   const current = isFromHook(principal)
     ? renewFromHook(principal, view)
@@ -159,16 +161,6 @@ function renewFromHook(
   const { url } = view.settings.authenticationHook;
   const same = url !== "" && url === before.settings.authenticationHook.url;
   return same && !view.accounts.has(account.name) ? account : undefined;
-}
-
-/** By custom, `ftp` is another name of the anonymous account (RFC 1635). */
-const ANONYMOUS = { name: "anonymous", alias: "ftp" } as const;
-
-export function findAccount(view: ServerView, userName: string): Account | undefined {
-  const account = view.accounts.get(userName);
-  if (account !== undefined || userName !== ANONYMOUS.alias) return account;
-  const anonymous = view.accounts.get(ANONYMOUS.name);
-  return anonymous?.anonymous === true ? anonymous : undefined;
 }
 
 export function findSite(view: ServerView, name: string): SiteView | undefined {
