@@ -27,12 +27,19 @@ const modifyFacts = loggedIn(
     }
     const { modifiedMs, mode } = first.changes;
     let changed = "";
+    const before = modifiedMs === undefined ? undefined : await storage.entry(path);
     if (modifiedMs !== undefined) {
       if (!(await changeModified(storage, path, modifiedMs))) return answer(NOT_KEPT);
       changed += `Modify=${formatTimeValue(modifiedMs)};`;
     }
     if (mode !== undefined) {
-      await storage.setMode(path, mode);
+      try {
+        await storage.setMode(path, mode);
+      } catch (error) {
+        // All facts or none.
+        if (before !== undefined) await storage.setModified(path, before.modifiedMs);
+        throw error;
+      }
       changed += `UNIX.mode=0${mode.toString(8).padStart(3, "0")};`;
     }
     return answer(reply.fileStatus(`${changed} ${path}`));

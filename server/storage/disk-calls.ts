@@ -12,7 +12,7 @@ import { codeOf } from "./errors.ts";
 import type { DiskPace } from "../data/disk-pace.ts";
 
 /** Linux' flag for a descriptor that names a place without opening what is there. */
-const O_PATH = 0x20_0000;
+export const O_PATH = 0x20_0000;
 
 /** The call in the way that the disk's pace allows. */
 function paced<A extends readonly unknown[], T>(

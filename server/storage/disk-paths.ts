@@ -40,6 +40,11 @@ export interface Fence {
 const DESCRIPTORS = "/proc/self/fd";
 const hasDescriptorPaths = process.platform === "linux" && existsSync(DESCRIPTORS);
 
+/** The path of what a descriptor holds; undefined where there is no /proc. */
+export function descriptorPath(descriptor: number): string | undefined {
+  return hasDescriptorPaths ? `${DESCRIPTORS}/${String(descriptor)}` : undefined;
+}
+
 /**
  * Finds the place of `virtualPath` inside the fence. Symbolic links on the way are followed as long
  * as they stay inside; the last name is not followed here.

@@ -5,6 +5,7 @@ import { prefixPath } from "../protocol/paths.ts";
 import { bindDiskCalls, type DiskCalls } from "./disk-calls.ts";
 import { codeOf, mapped, storing } from "./errors.ts";
 import { openFile } from "./disk-file.ts";
+import { changeMode } from "./disk-mode.ts";
 import { entryOf, listFolder, removeLeftovers } from "./disk-listing.ts";
 import {
   fenceIn,
@@ -220,7 +221,7 @@ export class LocalDisk implements StorageAdapter {
   async setMode(path: string, mode: number): Promise<void> {
     await mapped(async () => {
       using place = await this.#locateFile(path);
-      await this.#calls.chmod(place.path, mode & 0o777);
+      await changeMode(this.#calls, place.path, mode & 0o777);
     });
   }
 

@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -12,8 +13,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { bindDiskCalls } from "../../server/storage/disk-calls.ts";
+import { changeMode } from "../../server/storage/disk-mode.ts";
 import { InMemoryStorage } from "../../server/storage/in-memory.ts";
 import { LocalDisk } from "../../server/storage/local-disk.ts";
+import { openPace } from "../../server/storage/local-devices.ts";
 import type { Entry } from "../../server/storage/storage.ts";
 import { describeStorage, read, write } from "./storage.ts";
 
@@ -179,6 +183,17 @@ describe("the local disk", () => {
     const names: string[] = [];
     for await (const batch of disk.storage.list("/")) names.push(...batch.map(({ name }) => name));
     expect(names).toEqual(["b"]);
+  });
+
+  onLinux("changes no mode through a link that has come in a file's place", async () => {
+    await using disk = await openDisk();
+    const outside = join(disk.folder, "outside");
+    writeFileSync(outside, "", { mode: 0o644 });
+    symlinkSync(outside, join(disk.root, "link"));
+    const calls = bindDiskCalls(await openPace(disk.root));
+    const change = changeMode(calls, join(disk.root, "link"), 0o600);
+    await expect(change).rejects.toMatchObject({ kind: "denied" });
+    expect(statSync(outside).mode & 0o777).toBe(0o644);
   });
 
   test("keeps the permission bits of a file that is replaced", async () => {

@@ -132,6 +132,16 @@ describe("storage that fails", () => {
     expect(await client.code("NOOP")).toBe(200);
   });
 
+  it("while several facts are changed leaves all of them as they were", async () => {
+    const broken = failing("setMode", new StorageError("denied"));
+    await using server = await startInProcess({ openStorage: broken });
+    await using client = await open(server);
+    expect(await client.upload("STOR x", "x")).toEqual([150, 226]);
+    await client.expect("MFMT 20200101000000 x", 213);
+    await client.expect("MFF Modify=20240229120000;UNIX.mode=0600; x", 550);
+    expect((await client.expect("MDTM x", 213)).text).toContain("20200101000000");
+  });
+
   it("unexpectedly is logged, answered 421 and not explained to the client", async () => {
     const broken = failing("entry", new TypeError("secret detail"));
     await using server = await startInProcess({ openStorage: broken });
