@@ -90,7 +90,10 @@ const protection = anytime(
   },
 );
 
-/** RFC 4217 section 12.3: what a firewall on the way may read again, once nobody's password comes. */
+/**
+ * RFC 4217 sections 5 and 15.3: what a firewall on the way may read again, once nobody's password
+ * comes.
+ */
 const clearCommands = anytime(
   "CCC",
   nothing,

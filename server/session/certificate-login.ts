@@ -1,4 +1,4 @@
-/** What the certificate of a client means for a login (RFC 4217, 6 and RFC 2228, reply 232). */
+/** What the certificate of a client means for a login (RFC 4217, 15.1.2 and RFC 2228, reply 232). */
 import type { Account } from "#contract";
 import type { LoginOutcome } from "../auth/authenticator.ts";
 import { isValidAt, namesCertificate, type ClientCertificate } from "../tls/client-certificate.ts";

@@ -1,5 +1,5 @@
 /**
- * The stream below a control connection's TLS that can be left again (CCC, RFC 4217, 12.3). It
+ * The stream below a control connection's TLS that can be left again (CCC, RFC 4217, 5 and 15.3). It
  * passes whole TLS records, so that what a client sends in the clear behind its close_notify is
  * never swallowed by TLS, and nothing from before is ever taken for clear text.
  */

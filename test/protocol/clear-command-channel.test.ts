@@ -1,4 +1,4 @@
-/** CCC (RFC 4217, 12.3): TLS on the control connection ends, the session goes on. */
+/** CCC (RFC 4217, 5 and 15.3): TLS on the control connection ends, the session goes on. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { stat, writeFile } from "node:fs/promises";
