@@ -73,10 +73,15 @@ export function sliceRange(range: PortRange, count: number): readonly PortRange[
       `${formatRange(range)} cannot be divided into ${String(count)} equal slices`,
     );
   }
-  return Array.from({ length: count }, (_, index) => ({
-    first: range.first + index * size,
-    last: range.first + (index + 1) * size - 1,
-  }));
+  return Array.from({ length: count }, (_, index) => partOfRange(range, index, count)).flat();
+}
+
+/** One of `count` contiguous parts that differ by one port at most; none when it would be empty. */
+export function partOfRange(range: PortRange, index: number, count: number): readonly PortRange[] {
+  const ports = countPorts(range);
+  const first = range.first + Math.floor((index * ports) / count);
+  const last = range.first + Math.floor(((index + 1) * ports) / count) - 1;
+  return first > last ? [] : [{ first, last }];
 }
 
 /**

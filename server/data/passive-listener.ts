@@ -1,5 +1,6 @@
 /** Listening on one passive port, on every address of the settings. */
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
+import { bindListener } from "./bound-server.ts";
 import { planListenAddresses, type ListenAddress } from "./listen-addresses.ts";
 
 export interface PassiveListenerOptions {
@@ -10,9 +11,6 @@ export interface PassiveListenerOptions {
   /** Errors of a listener that is open concern single connections (EMFILE, ECONNABORTED). */
   readonly onError: (error: Error) => void;
 }
-
-/** Connections that the kernel completes before this process takes them. */
-const BACKLOG = 511;
 
 /** Listens, or rejects with the system's error and leaves nothing open. */
 export async function openPassiveListener(
@@ -31,39 +29,12 @@ export async function openPassiveListener(
 }
 
 async function bind(
-  options: PassiveListenerOptions,
-  { address, ipv6Only }: ListenAddress,
-): Promise<Server> {
-  try {
-    return await bindTo(options, address, ipv6Only);
-  } catch (error) {
-    // A machine without IPv6 has no `::`; what it would have covered of IPv4 is 0.0.0.0.
-    const withoutIpv6 = ["EAFNOSUPPORT", "EADDRNOTAVAIL"].includes(codeOf(error));
-    if (address !== "::" || !withoutIpv6 || ipv6Only) throw error;
-    return await bindTo(options, "0.0.0.0", false);
-  }
-}
-
-function bindTo(
   { port, onConnection, onError }: PassiveListenerOptions,
-  host: string,
-  ipv6Only: boolean,
+  address: ListenAddress,
 ): Promise<Server> {
-  // Half open, because a client may end its side of a download at once; paused, so that no byte
-  // is read before the transfer decides how.
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port, host, ipv6Only, backlog: BACKLOG, exclusive: true }, () => {
-      server.off("error", reject);
-      server.on("error", onError);
-      server.on("connection", onConnection);
-      resolve(server);
-    });
-  });
-}
-
-/** The system's name of an error. */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
+  // Paused, so that no byte is read before the transfer decides how.
+  const server = await bindListener({ ...address, port, pauseOnConnect: true });
+  server.on("error", onError);
+  server.on("connection", onConnection);
+  return server;
 }

@@ -4,7 +4,8 @@
  */
 import type { Server, Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
-import { codeOf, openPassiveListener } from "./passive-listener.ts";
+import { codeOf } from "./bound-server.ts";
+import { openPassiveListener } from "./passive-listener.ts";
 
 export interface PassiveListenersOptions {
   /** Local addresses, as in the settings; `::` covers IPv4 too. */

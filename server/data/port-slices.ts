@@ -2,7 +2,7 @@
  * Who listens where in the passive range: a slice for each worker process, in two halves for the
  * two generations that live side by side during an upgrade.
  */
-import { countPorts, type PortRange } from "#contract";
+import { countPorts, partOfRange, type PortRange } from "#contract";
 
 /** The names that two successive generations of the server take turns with. */
 export const GENERATIONS = ["a", "b"] as const;
@@ -34,20 +34,12 @@ export function planPortSlices(
   range: PortRange,
   { generation, worker, workers }: PortOwner,
 ): PortSlices {
-  const slice = (of: PortRange): PortRange[] => part(of, worker, workers);
+  const slice = (of: PortRange): readonly PortRange[] => partOfRange(of, worker, workers);
   if (generation === undefined) return { own: slice(range), borrowed: [] };
-  const halves = GENERATIONS.map((_, index) => part(range, index, GENERATIONS.length));
+  const halves = GENERATIONS.map((_, index) => partOfRange(range, index, GENERATIONS.length));
   const mine = GENERATIONS.indexOf(generation);
   return {
     own: (halves[mine] ?? []).flatMap(slice),
     borrowed: halves.filter((_, index) => index !== mine).flatMap((half) => half.flatMap(slice)),
   };
-}
-
-/** One of `count` contiguous parts that differ by one port at most; none when it would be empty. */
-function part(range: PortRange, index: number, count: number): PortRange[] {
-  const ports = countPorts(range);
-  const first = range.first + Math.floor((index * ports) / count);
-  const last = range.first + Math.floor(((index + 1) * ports) / count) - 1;
-  return first > last ? [] : [{ first, last }];
 }

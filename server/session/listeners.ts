@@ -1,7 +1,7 @@
 /** The listeners of clients and of health probes: opened, kept and closed as the settings ask. */
-import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import type { Server, Socket } from "node:net";
 import { boundPorts, LISTEN_BACKLOG, type Channel, type ServerSettings } from "#contract";
+import { bindListener, codeOf, createListener } from "../data/bound-server.ts";
 import { planListenAddresses, type ListenAddress } from "../data/listen-addresses.ts";
 import { NO_INHERITED_SOCKETS, type InheritedSockets } from "./inherited-sockets.ts";
 
@@ -131,8 +131,9 @@ export class Listeners implements AsyncDisposable {
 
   /** Takes the inherited sockets into use; the first time only, since they are gone then. */
   #adopt(wanted: ReadonlyMap<string, ListenerPlan>, opened: Map<string, Listener>): void {
+    const { pauseOnConnect = false } = this.#options;
     for (const descriptor of this.#inherited.take()) {
-      const server = this.#createServer();
+      const server = createListener({ pauseOnConnect });
       const bound = adopt(server, descriptor);
       const entry =
         bound && [...wanted].find(([key, plan]) => !opened.has(key) && serves(bound, plan));
@@ -170,28 +171,13 @@ export class Listeners implements AsyncDisposable {
   }
 
   async #listen(plan: ListenerPlan): Promise<Listener> {
-    return this.#attach(await this.#bind(plan.address, plan), plan);
-  }
-
-  async #bind(host: string, plan: ListenerPlan): Promise<Server> {
-    const { port, ipv6Only } = plan;
-    const server = this.#createServer();
-    try {
-      server.listen({ port, host, ipv6Only, backlog: LISTEN_BACKLOG, exclusive: true });
-      await once(server, "listening");
-      return server;
-    } catch (error) {
-      // A machine without IPv6 still serves IPv4.
-      const withoutIpv6 = host === "::" && !ipv6Only && codeOf(error) === "EAFNOSUPPORT";
-      if (withoutIpv6) return this.#bind("0.0.0.0", plan);
-      throw new ListenError(describe(codeOf(error), host, port), { cause: error });
-    }
-  }
-
-  #createServer(): Server {
+    const { address, port, ipv6Only } = plan;
     const { pauseOnConnect = false } = this.#options;
-    // Clients may close their side and still wait for replies.
-    return createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect });
+    try {
+      return this.#attach(await bindListener({ address, port, ipv6Only, pauseOnConnect }), plan);
+    } catch (error) {
+      throw new ListenError(describe(codeOf(error), address, port), { cause: error });
+    }
   }
 
   #attach(server: Server, plan: ListenerPlan): Listener {
@@ -231,10 +217,6 @@ function serves(bound: BoundAddress, { address, port, ipv6Only }: ListenerPlan):
 
 function keyOf({ address, port, ipv6Only }: ListenerPlan): string {
   return `${address} ${String(port)} ${String(ipv6Only)}`;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 function describe(code: string, address: string, port: number): string {
