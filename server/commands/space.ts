@@ -32,16 +32,17 @@ const MOST_ENTRIES = 1_000_000;
  * Bytes of all files below a folder, as far as the account may list it; undefined when there are
  * too many entries. A folder that several links lead to counts once.
  *
+ * @param onEntries adds to the entries so far, and returns them.
  * @throws StorageError when the folder itself cannot be listed
  */
 async function measureFolder(
   storage: Storage,
   root: string,
   signal: AbortSignal,
+  onEntries: (count: number) => number,
 ): Promise<number | undefined> {
   const seen = new Set([(await storage.entry(root)).unique]);
   const waiting = [root];
-  let entries = 0;
   let bytes = 0;
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     // A fast disk answers at once: other sessions have their turn all the same.
@@ -49,8 +50,7 @@ async function measureFolder(
     try {
       for await (const batch of storage.list(folder)) {
         await nextTurn(undefined, { signal });
-        entries += batch.length;
-        if (entries > MOST_ENTRIES) return undefined;
+        if (onEntries(batch.length) > MOST_ENTRIES) return undefined;
         for (const { kind, name, sizeBytes, unique } of batch) {
           if (kind === "file") bytes += sizeBytes;
           if (kind !== "directory" || seen.has(unique)) continue;
@@ -70,13 +70,21 @@ const folderSize = loggedIn(
   "DSIZ",
   optionalPath,
   { right: "list", keeps: ["restart"], features: () => ["DSIZ"] },
-  async ({ principal: { storage }, state, signal }, path = state.folder) => {
-    const bytes = await measureFolder(storage, path, signal());
-    return answer(
-      bytes === undefined
-        ? reply.fileUnavailable("There are too many entries to count.")
-        : reply.fileStatus(String(bytes)),
-    );
+  ({ principal: { storage }, state }, path = state.folder) => {
+    let entries = 0;
+    return {
+      kind: "calculation",
+      code: reply.fileStatus("").code,
+      title: `Adding up ${path}`,
+      progress: () => `${String(entries)} entries`,
+      run: async (signal) => {
+        const onEntries = (count: number): number => (entries += count);
+        const bytes = await measureFolder(storage, path, signal, onEntries);
+        return bytes === undefined
+          ? reply.fileUnavailable("There are too many entries to count.")
+          : reply.fileStatus(String(bytes));
+      },
+    };
   },
 );
 

@@ -106,17 +106,21 @@ describe("sessions", () => {
 });
 
 describe("storage that fails", () => {
-  /** The real disk, of which one operation fails. */
-  const failing = (operation: keyof StorageAdapter, error: Error) => async (folder: string) => {
-    const disk: StorageAdapter = await LocalDisk.open(folder);
-    return new Proxy(disk, {
-      get: (target, name) => {
-        if (name === operation) return () => Promise.reject(error);
-        const member: unknown = Reflect.get(target, name);
-        return typeof member === "function" ? member.bind(target) : member;
-      },
-    });
-  };
+  /** The real disk, of which one operation is another. */
+  const replacing =
+    (operation: keyof StorageAdapter, by: () => unknown) => async (folder: string) => {
+      const disk: StorageAdapter = await LocalDisk.open(folder);
+      return new Proxy(disk, {
+        get: (target, name) => {
+          if (name === operation) return by;
+          const member: unknown = Reflect.get(target, name);
+          return typeof member === "function" ? member.bind(target) : member;
+        },
+      });
+    };
+
+  const failing = (operation: keyof StorageAdapter, error: Error) =>
+    replacing(operation, () => Promise.reject(error));
 
   it.each([
     ["noSpace", 452],
@@ -130,6 +134,18 @@ describe("storage that fails", () => {
     await using client = await open(server);
     expect(await client.upload("STOR x", "x")).toEqual([code]);
     expect(await client.code("NOOP")).toBe(200);
+  });
+
+  it("without an end leaves ABOR heard while a folder is added up", async () => {
+    async function* endless() {
+      for (;;) yield await Promise.resolve([]);
+    }
+    await using server = await startInProcess({ openStorage: replacing("list", endless) });
+    await using client = await open(server);
+    client.send("DSIZ\r\nABOR\r\n");
+    expect((await client.reply()).code).toBe(451);
+    expect((await client.reply()).code).toBe(226);
+    await client.expect("NOOP", 200);
   });
 
   it("while several facts are changed leaves all of them as they were", async () => {
