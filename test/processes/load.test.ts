@@ -1,6 +1,5 @@
 /** Every byte under load: what the server calls complete is complete, whatever happens beside it. */
 import { randomBytes, randomInt } from "node:crypto";
-import { once } from "node:events";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Socket } from "node:net";
@@ -50,6 +49,11 @@ async function runClient(load: Load, index: number): Promise<Outcome[]> {
   return outcomes;
 }
 
+/** An event; a connection that breaks before it is nobody's error here. */
+function heard(socket: Socket, event: string): Promise<void> {
+  return new Promise((resolve) => socket.once(event, () => resolve()));
+}
+
 /** The data connection, under TLS when the control connection is, and the end of its handshake. */
 async function openData(
   client: WireClient,
@@ -60,7 +64,7 @@ async function openData(
   if (session === undefined) return { data: socket, ready: Promise.resolve() };
   const data = connectTls({ socket, session, rejectUnauthorized: false });
   data.on("error", () => undefined);
-  const ready = Promise.race([once(data, "secureConnect"), once(data, "close")]);
+  const ready = Promise.race([heard(data, "secureConnect"), heard(data, "close")]);
   return { data, ready };
 }
 
@@ -85,7 +89,7 @@ async function download({ files }: Load, client: WireClient): Promise<Outcome> {
   const { data } = await openData(client);
   const chunks: Buffer[] = [];
   data.on("data", (chunk: Buffer) => chunks.push(chunk));
-  const ended = once(data, "close");
+  const ended = heard(data, "close");
   if ((await client.command(`RETR ${file.name}`)).code !== 150) return "cut";
   await ended;
   if ((await client.reply()).code !== 226) return "cut";
