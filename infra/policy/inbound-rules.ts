@@ -5,7 +5,7 @@ import {
   hasPorts,
   isAzureType,
   readRule,
-  readRulesWithin,
+  readGroupsWithin,
   type RuleFacts,
 } from "./resource-facts.ts";
 
@@ -16,7 +16,7 @@ export const inboundRules: ResourceValidationPolicy = {
   enforcementLevel: "mandatory",
   validateResource: ({ type, props, name }, reportViolation) => {
     if (isAzureType(type, "network:SecurityRule")) judge(readRule(props, name), reportViolation);
-    else for (const rule of readRulesWithin(type, props)) judge(rule, reportViolation);
+    else for (const rule of readGroupsWithin(type, props).flat()) judge(rule, reportViolation);
   },
 };
 

@@ -12,9 +12,10 @@ import {
   hasPorts,
   readRule,
   readRules,
-  readRulesWithin,
+  readGroupsWithin,
   RULE_HOLDERS,
-  shutsEveryone,
+  shutsEveryAddress,
+  shutsInternet,
   type RuleFacts,
 } from "./resource-facts.ts";
 
@@ -31,8 +32,8 @@ export const noAdministrationFromInternet = eachResource({
   judge: (properties, name, type) =>
     type.endsWith(":SecurityRule")
       ? judgeAdministration(readRule(properties, name), [])
-      : readRulesWithin(type, properties).flatMap((rule, _, rules) =>
-          judgeAdministration(rule, rules),
+      : readGroupsWithin(type, properties).flatMap((rules) =>
+          rules.flatMap((rule) => judgeAdministration(rule, rules)),
         ),
 });
 
@@ -53,7 +54,7 @@ function judgeAdministration(rule: RuleFacts, rules: readonly RuleFacts[]): read
 
 function shutsBefore(other: RuleFacts, rule: RuleFacts, port: number): boolean {
   return (
-    shutsEveryone(other) &&
+    shutsInternet(other) &&
     other.priority < rule.priority &&
     (other.protocol === "*" || other.protocol === rule.protocol) &&
     readAllPorts(other.destinationPorts).some((range) => containsPort(range, port))
@@ -117,5 +118,5 @@ const PROBE_SOURCES: ReadonlySet<string> = new Set([
 ]);
 
 function deniesEverything(rule: RuleFacts): boolean {
-  return shutsEveryone(rule) && rule.protocol === "*" && coverEveryPort(rule.destinationPorts);
+  return shutsEveryAddress(rule) && rule.protocol === "*" && coverEveryPort(rule.destinationPorts);
 }

@@ -53,7 +53,7 @@ export function readRule(properties: Properties, fallbackName = "(unnamed)"): Ru
     everywhere:
       properties["destinationApplicationSecurityGroups"] === undefined &&
       listOf(properties, "destinationAddressPrefix", "destinationAddressPrefixes").every((to) =>
-        EVERYONE.has(to.toLowerCase()),
+        EVERY_ADDRESS.has(to.toLowerCase()),
       ),
   };
 }
@@ -73,10 +73,13 @@ export const RULE_HOLDERS = [
   "compute:VirtualMachineScaleSet",
 ] as const;
 
-/** The rules of a group, and of groups that a resource writes out somewhere within itself. */
-export function readRulesWithin(type: string, properties: Properties): readonly RuleFacts[] {
+/** The rules of a group, and of groups that a resource writes out within itself, group by group. */
+export function readGroupsWithin(
+  type: string,
+  properties: Properties,
+): readonly (readonly RuleFacts[])[] {
   if (!RULE_HOLDERS.some((holder) => isAzureType(type, holder))) return [];
-  return groupsWithin(properties).flatMap((group) => readRules(group));
+  return groupsWithin(properties).map((group) => readRules(group));
 }
 
 function groupsWithin(value: unknown): readonly Properties[] {
@@ -95,13 +98,28 @@ export function hasPorts({ protocol }: RuleFacts): boolean {
 const PORTLESS: ReadonlySet<string> = new Set(["icmp", "esp", "ah"]);
 
 /** Whether a rule shuts its destination ports to everyone: whatever comes after it is moot. */
-export function shutsEveryone(rule: RuleFacts): boolean {
+function shutsEveryone(rule: RuleFacts): boolean {
   return (
     rule.inbound &&
     !rule.allows &&
     rule.everywhere &&
     coverEveryPort(rule.sourcePorts) &&
     rule.sources.some((source) => EVERYONE.has(source.toLowerCase()))
+  );
+}
+
+/** Whether it shuts them to every address; denials of the internet alone, or of IPv6, do not. */
+export function shutsEveryAddress(rule: RuleFacts): boolean {
+  return (
+    shutsEveryone(rule) && rule.sources.some((source) => EVERY_ADDRESS.has(source.toLowerCase()))
+  );
+}
+
+/** Whether it shuts them to the internet, whatever it does to the network's own addresses. */
+export function shutsInternet(rule: RuleFacts): boolean {
+  return (
+    shutsEveryAddress(rule) ||
+    (shutsEveryone(rule) && rule.sources.some((source) => source.toLowerCase() === "internet"))
   );
 }
 
@@ -157,7 +175,10 @@ export function portsLetIn(
   });
 }
 
-/** The spellings of everyone. */
+/** The spellings of every address of the network and the internet. */
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(["*", "0.0.0.0/0", "any"]);
+
+/** The spellings of everyone, or of all clients. */
 export const EVERYONE: ReadonlySet<string> = new Set([
   "*",
   "0.0.0.0",

@@ -1,7 +1,7 @@
 /** Policy 16: nothing secret where whoever can read the machine can read it. */
 import { gunzipSync } from "node:zlib";
 import { at, eachResource, machineWithin } from "./each-resource.ts";
-import { textOf } from "./resource-facts.ts";
+import { isProperties, textOf } from "./resource-facts.ts";
 
 /** What a secret looks like in plain text; a variable's name in its place is none. */
 const SECRET_PATTERNS = [
@@ -11,6 +11,9 @@ const SECRET_PATTERNS = [
   /passw(?:or)?d\\?["']?\s*[:=]\s*\\?["']?(?!(?:true|false|yes|no|null|none)\b)[^\s"'\\$<{[]/i,
   /(?:api|access|secret|client)[-_]?(?:key|secret|token)\\?["']?\s*[:=]\s*\\?["']?[A-Za-z0-9+/_-]{16}/i,
 ];
+/** What a parameter of a Run Command is called that holds a secret, whatever its value looks like. */
+const SECRET_NAME =
+  /(?:passw(?:or)?d|passphrase|secret|token|(?:access|account|api|private)[-_]?key)$/i;
 const LARGEST_USER_DATA_BYTES = 65_536;
 
 export const userDataHoldsNoSecrets = eachResource({
@@ -23,6 +26,7 @@ export const userDataHoldsNoSecrets = eachResource({
     "compute:VirtualMachineExtension",
     "compute:VirtualMachineScaleSetExtension",
     "compute:VirtualMachineRunCommandByVirtualMachine",
+    "compute:VirtualMachineScaleSetVMRunCommand",
   ],
   judge: (declared, name, type) => {
     if (!/:VirtualMachine(?:ScaleSet)?$/.test(type)) return judgeOpenValues(declared, name);
@@ -88,9 +92,24 @@ function judgeOpenValues(
   return Object.entries(open)
     .filter(([, value]) => value !== undefined)
     .map(([where, value]) => [where, JSON.stringify(value)] as const)
-    .filter(([, text]) => holdsSecret(text))
+    .filter(
+      ([where, text]) =>
+        holdsSecret(text) || (where === "parameters" && namesSecret(properties["parameters"])),
+    )
     .map(
       ([where]) =>
         `${name} has what looks like a secret in ${where}, which Azure shows to every reader. Use protectedSettings or protectedParameters, or Key Vault.`,
     );
+}
+
+/** Run Commands have a list of parameters, each with its name beside its value. */
+function namesSecret(parameters: unknown): boolean {
+  return (
+    Array.isArray(parameters) &&
+    parameters
+      .filter(isProperties)
+      .some(
+        ({ name, value }) => SECRET_NAME.test(textOf(name) ?? "") && (textOf(value) ?? "") !== "",
+      )
+  );
 }

@@ -149,6 +149,39 @@ const DISGUISED: readonly (readonly [string, Seen, RegExp])[] = [
     /does not end with a rule that denies/,
   ],
   [
+    "a denial of SSH for IPv6 only",
+    group({ ...DENY_SSH, sourceAddressPrefix: "::/0" }, SSH),
+    /port 22/,
+  ],
+  [
+    "a denial of SSH in the group of another subnet",
+    resource("network:VirtualNetwork", {
+      subnets: [DENY_SSH, SSH].map((only, index) => ({
+        name: String(index),
+        defaultOutboundAccess: false,
+        networkSecurityGroup: { securityRules: [only] },
+      })),
+    }),
+    /port 22/,
+  ],
+  ...["Internet", "::/0"].map(
+    (source) =>
+      [
+        `a denial of everything, from ${source} only`,
+        group(
+          rule({ sourceAddressPrefix: "AzureLoadBalancer", destinationPortRange: "8021" }),
+          rule({
+            priority: 4096,
+            access: "Deny",
+            protocol: "*",
+            sourceAddressPrefix: source,
+            destinationPortRange: "*",
+          }),
+        ),
+        /does not end with a rule that denies/,
+      ] as const,
+  ),
+  [
     "rules of a group within an interface",
     resource("network:NetworkInterface", { networkSecurityGroup: { securityRules: [SSH] } }),
     /port 22/,
@@ -243,6 +276,20 @@ const DISGUISED: readonly (readonly [string, Seen, RegExp])[] = [
     /secret in source/,
   ],
   [
+    "a password in an open parameter, beside its name",
+    resource("compute:VirtualMachineRunCommandByVirtualMachine", {
+      parameters: [{ name: "adminPassword", value: "hunter2-hunter2" }],
+    }),
+    /secret in parameters/,
+  ],
+  [
+    "a password in a script for one machine of a scale set",
+    resource("compute:VirtualMachineScaleSetVMRunCommand", {
+      source: { script: "mysql --password=hunter2-hunter2" },
+    }),
+    /secret in source/,
+  ],
+  [
     "a role over a management group",
     assignment(READER, "/providers/Microsoft.Management/managementGroups/all"),
     /is for all of/,
@@ -315,6 +362,11 @@ const HARMLESS: readonly (readonly [string, Seen, string])[] = [
   [
     "SSH that is denied to everyone before",
     group(DENY_SSH, SSH),
+    "no-administration-from-the-internet",
+  ],
+  [
+    "SSH that is denied to the internet before",
+    group({ ...DENY_SSH, sourceAddressPrefix: "Internet" }, SSH),
     "no-administration-from-the-internet",
   ],
   [
