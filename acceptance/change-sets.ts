@@ -52,7 +52,7 @@ const inProd = (...[what, steps, change]: Parameters<typeof inDev>): ChangeCase 
 export const DOCUMENTED_CHANGES: readonly DocumentedChange[] = [
   {
     name: "range",
-    title: "passive range, ports, clients (`passivePorts`, …)",
+    title: "passive range, ports (a binding's too), clients (`passivePorts`, …)",
     noticed: "nothing; live transfers end normally",
     cases: [
       ...inBoth("the passive range", NEW_RULES, () => ({ passivePorts: "51000-51049" })),

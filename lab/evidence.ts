@@ -5,11 +5,20 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { formatRange, MACHINE_LAYOUT, parseRange, type PortRange } from "#contract";
+import {
+  controlPorts,
+  formatRange,
+  MACHINE_LAYOUT,
+  parseRange,
+  parseWith,
+  serverSettingsSchema,
+  singlePort,
+  type PortRange,
+} from "#contract";
 import { findLeader } from "./booted/boot.ts";
 import { enterMachine } from "./booted/run-inside.ts";
 import { CloudStore } from "./cloud/state.ts";
-import { at, textAt, type Value } from "./cloud/values.ts";
+import type { Value } from "./cloud/values.ts";
 import { LabError } from "./lab-error.ts";
 import { machineFolder } from "./machine/layout.ts";
 import { openGuestPorts } from "./network/guest-firewall.ts";
@@ -46,7 +55,7 @@ export async function readEvidence(labFolder: string): Promise<readonly Evidence
     ...groupRow("nicNsg", machine, { subnetGroup: undefined }),
     row("guestFirewall", openGuestPorts(JSON.parse(firewall) as Value, CLIENT_ADDRESS)),
     row("reservedPorts", parseRanges(reserved.trim().split(","))),
-    row("server", listenedPorts(JSON.parse(settings) as Value)),
+    row("server", listenedPorts(JSON.parse(settings))),
   ];
 }
 
@@ -82,12 +91,9 @@ function groupRow(
   return [row(layer, reachablePorts(alone, CLIENT_ADDRESS))];
 }
 
-function listenedPorts(settings: Value): readonly PortRange[] {
-  const ports = ["controlPort", "implicitTlsPort"].flatMap((name) => {
-    const port = at(settings, "listen", name);
-    return typeof port === "number" ? [{ first: port, last: port }] : [];
-  });
-  return [...ports, ...parseRanges([textAt(settings, "passive", "ports") ?? ""])];
+function listenedPorts(settings: unknown): readonly PortRange[] {
+  const { listen, passive, sites } = parseWith(serverSettingsSchema, settings);
+  return [...controlPorts(listen, sites).map(({ port }) => singlePort(port)), passive.ports];
 }
 
 function parseRanges(texts: readonly string[]): readonly PortRange[] {

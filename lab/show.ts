@@ -1,5 +1,5 @@
 /** What `npm start` prints once the stack is up. Pure. */
-import { parseIpv4, type Settings } from "#contract";
+import { boundPorts, parseIpv4, type Settings } from "#contract";
 import { isList, isRecord, listAt, textAt, type Properties, type Value } from "./cloud/values.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Override } from "./stack-copy.ts";
@@ -81,6 +81,11 @@ export function formatConnection(connection: Connection): string[] {
     ...formatTable([
       ["  explicit TLS", `ftpes://${explicit}`],
       ...(implicit === undefined ? [] : [["  implicit TLS", `ftps://${implicit}`]]),
+      ...boundPorts(settings.sites).map(({ channel, port }) =>
+        channel === "control"
+          ? ["  explicit TLS", `ftpes://${address}:${String(port)}`]
+          : ["  implicit TLS", `ftps://${address}:${String(port)}`],
+      ),
       ["  account", account],
       ["  password", password],
     ]),

@@ -2,13 +2,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { formatRange, parseSettings, SECRET_SETTINGS, type Settings } from "#contract";
+import { boundPorts, formatRange, parseSettings, SECRET_SETTINGS, type Settings } from "#contract";
 import { writeWhole } from "./cloud/state.ts";
 import { isList, isRecord, type Value } from "./cloud/values.ts";
 import type { Credentials } from "./credentials.ts";
 import { LabError } from "./lab-error.ts";
 import type { Level } from "./levels.ts";
-import { findFreePorts, LOOPBACK } from "./process/free-ports.ts";
+import { findFreePorts, LOOPBACK, type WantedPorts } from "./process/free-ports.ts";
 
 /** One setting that the level changes, for people to see. */
 export interface Override {
@@ -22,6 +22,8 @@ export interface OverridePlan {
   /** Settings that they stand in for, as declared. */
   readonly declared: string;
   readonly list: readonly Override[];
+  /** Ports of bindings that others stand in for; absent: none. */
+  readonly standIns?: Readonly<Record<string, number>>;
 }
 
 export interface StackCopy {
@@ -118,16 +120,53 @@ async function planOverrides(
   settings: Settings,
 ): Promise<OverridePlan> {
   const { controlPort, implicitTlsPort, healthProbePort, passivePorts } = settings;
-  const ports = { controlPort, implicitTlsPort, healthProbePort, passivePorts };
+  const bound = boundPorts(settings.sites).map(({ port }) => port);
+  const ports = {
+    ...{ controlPort, implicitTlsPort, healthProbePort, passivePorts },
+    ...(bound.length === 0 ? {} : { bound }),
+  };
   const declared = JSON.stringify({ level, ports });
   const processor = planProcessor(settings);
   // A second look would find the stack's own ports taken, by its own server.
   if (planned?.declared === declared) {
-    const kept = planned.list.filter(({ setting }) => setting !== "machine");
-    return { declared, list: [...processor, ...kept] };
+    const { standIns = {} } = planned;
+    const kept = planned.list.filter(({ setting }) => !["machine", "sites"].includes(setting));
+    return { ...planned, list: [...processor, ...kept, ...planSites(settings, standIns)] };
   }
-  const list = [...processor, ...(level === "process" ? await planLoopback(settings) : [])];
-  return { declared, list };
+  if (level !== "process") return { declared, list: processor };
+  const found = await findFreePorts({ ...settings, boundPorts: bound });
+  const standIns = Object.fromEntries(
+    bound.map((port, index) => [String(port), found.boundPorts[index] ?? port]),
+  );
+  const list = [...processor, ...planLoopback(settings, found), ...planSites(settings, standIns)];
+  return { declared, list, standIns };
+}
+
+/** The sites with the ports that stand in for those of their bindings. */
+function planSites(
+  settings: Settings,
+  standIns: Readonly<Record<string, number>>,
+): readonly Override[] {
+  const moved = boundPorts(settings.sites).some(({ port }) => standIn(standIns, port) !== port);
+  if (!moved) return [];
+  const sites = settings.sites.map((site) => ({
+    ...site,
+    bindings: site.bindings.map(({ port, ...binding }) =>
+      port === undefined ? binding : { ...binding, port: standIn(standIns, port) },
+    ),
+  }));
+  return [
+    {
+      setting: "sites",
+      // Settings are JSON; what is absent stays so.
+      value: JSON.parse(JSON.stringify(sites)) as Value,
+      reason: "ports of bindings that are free on this computer, and need no privileges",
+    },
+  ];
+}
+
+function standIn(standIns: Readonly<Record<string, number>>, port: number): number {
+  return standIns[String(port)] ?? port;
 }
 
 function planProcessor({ machine }: Settings): readonly Override[] {
@@ -142,8 +181,7 @@ function planProcessor({ machine }: Settings): readonly Override[] {
   ];
 }
 
-async function planLoopback(settings: Settings): Promise<readonly Override[]> {
-  const ports = await findFreePorts(settings);
+function planLoopback(settings: Settings, ports: WantedPorts): readonly Override[] {
   const port = (setting: "controlPort" | "implicitTlsPort" | "healthProbePort"): Override[] => {
     const value = ports[setting];
     return value === undefined || value === settings[setting]

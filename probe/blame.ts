@@ -18,6 +18,7 @@ export interface Circumstances {
 const SETTINGS = {
   control: "controlPort",
   implicit: "implicitTlsPort",
+  bound: "sites[].bindings[].port",
   passive: "passivePorts",
 } as const satisfies Record<PortRole, string>;
 

@@ -17,6 +17,7 @@ export type CheckId =
   | "certificateDates"
   | "tlsVersions"
   | "implicitTls"
+  | "boundPorts"
   | "clearCredentials"
   | "login"
   | "extendedPassive"
@@ -39,7 +40,7 @@ export type Verdict =
  * Checks of one lane run one after the other, lanes side by side. `session` is the lane of the
  * shared session and of everything that leases ports.
  */
-type Lane = "session" | "versions" | "implicit" | "outside" | "layers" | "idle";
+type Lane = "session" | "versions" | "implicit" | "bound" | "outside" | "layers" | "idle";
 
 export interface Check {
   readonly id: CheckId;

@@ -1,11 +1,13 @@
 /** What the probe is asked to prove. Whatever is left out has the contract's default. */
 import { isIP } from "node:net";
 import {
+  boundPorts,
   ContractError,
   formatRange,
   isPort,
   parseIpv4,
   parseSettings,
+  type BoundPort,
   type Deployed,
   type Finding,
   type PortRange,
@@ -28,6 +30,8 @@ export interface ProbeOptions {
   readonly account?: string;
   readonly controlPort?: number;
   readonly implicitTlsPort?: number | "off";
+  /** Control ports of bindings. */
+  readonly boundPorts?: readonly BoundPort[];
   readonly passivePorts?: PortRange;
   readonly passiveSlices?: number;
   /** Address that replies to PASV must carry; default: the address connected to. */
@@ -62,6 +66,7 @@ export interface Expectations {
   readonly password: string;
   readonly controlPort: number;
   readonly implicitTlsPort: number | undefined;
+  readonly boundPorts: readonly BoundPort[];
   readonly passivePorts: PortRange;
   readonly passiveSlices: number;
   readonly advertisedAddress: string | undefined;
@@ -90,6 +95,7 @@ export function planProbe(deployed: Deployed): Omit<ProbeOptions, "host" | "pass
     account: settings.probe.account,
     controlPort: settings.controlPort,
     implicitTlsPort: settings.implicitTlsPort ?? "off",
+    boundPorts: boundPorts(settings.sites),
     passivePorts: settings.passivePorts,
     passiveSlices: settings.passiveSlices,
     advertisedAddress,
@@ -114,6 +120,7 @@ export function completeOptions(options: ProbeOptions): Expectations {
     password: options.password,
     controlPort: options.controlPort ?? defaults.controlPort,
     implicitTlsPort: implicitTlsPort === "off" ? undefined : implicitTlsPort,
+    boundPorts: options.boundPorts ?? [],
     passivePorts: options.passivePorts ?? defaults.passivePorts,
     passiveSlices: options.passiveSlices ?? defaults.passiveSlices,
     advertisedAddress: options.advertisedAddress,
@@ -153,6 +160,15 @@ function findProblems(expected: Expectations): readonly Finding[] {
     [
       implicitTlsPort === undefined || isPort(implicitTlsPort),
       finding("implicit-port", implicitTlsPort, "is not a TCP port", "write 1 to 65535, or off"),
+    ],
+    [
+      expected.boundPorts.every(({ port }) => isPort(port)),
+      finding(
+        "bound-ports",
+        expected.boundPorts.map(({ port }) => port).join(","),
+        "are not TCP ports",
+        "write for example control:2121,implicitTls:9900",
+      ),
     ],
     [
       isPort(passivePorts.first) &&

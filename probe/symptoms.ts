@@ -1,7 +1,7 @@
 /** What can be observed from outside: closed kinds, which the diagnosis turns into a suspect. */
 
 /** What a port is for; decides which setting and which layers matter. */
-export type PortRole = "control" | "implicit" | "passive";
+export type PortRole = "control" | "implicit" | "bound" | "passive";
 
 export type Symptom =
   | { readonly kind: "nameUnknown"; readonly host: string }
@@ -80,6 +80,7 @@ export class ProbeFault extends Error {
 const PURPOSES = {
   control: "control port",
   implicit: "implicit TLS port",
+  bound: "port of a binding",
   passive: "passive port",
 } as const satisfies Record<PortRole, string>;
 

@@ -5,12 +5,14 @@ import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { Option, type Command } from "commander";
 import {
+  CHANNELS,
   CONTROL_TLS_POLICIES,
   DATA_TLS_POLICIES,
   formatRange,
   parseRange,
   parseSettings,
   PROBE_PASSWORD_VARIABLE,
+  type BoundPort,
   type PortRange,
   type Settings,
 } from "#contract";
@@ -36,6 +38,7 @@ interface Flags {
   readonly passwordStdin?: boolean;
   readonly port: number;
   readonly implicitPort: number | "off";
+  readonly boundPorts?: readonly BoundPort[];
   readonly passiveRange: PortRange;
   readonly passiveSlices: number;
   readonly advertised?: string;
@@ -65,6 +68,11 @@ export function register(program: Command): void {
     .option("--password-stdin", "read the password from standard input, up to its first line break")
     .option("--port <port>", "control port", parseNumber, controlPort)
     .option("--implicit-port <port>", "implicit TLS port, or off", parsePortOrOff, implicitTlsPort)
+    .option(
+      "--bound-ports <channel:port,...>",
+      "control ports of bindings, for example control:2121,implicitTls:9900",
+      parseBoundPorts,
+    )
     .addOption(
       new Option("--passive-range <first-last>", "declared passive range")
         .argParser(parsePassiveRange)
@@ -134,6 +142,7 @@ async function readOptions(host: string, flags: Flags): Promise<ProbeOptions> {
     account: flags.user,
     controlPort: flags.port,
     implicitTlsPort: flags.implicitPort,
+    ...(flags.boundPorts === undefined ? {} : { boundPorts: flags.boundPorts }),
     passivePorts: flags.passiveRange,
     passiveSlices: flags.passiveSlices,
     tls: flags.tls,
@@ -200,6 +209,19 @@ function parseNumber(value: string): number {
 
 function parsePortOrOff(value: string): number | "off" {
   return value === "off" ? "off" : parseNumber(value);
+}
+
+function parseBoundPorts(value: string): readonly BoundPort[] {
+  return parseNames(value).map((text) => {
+    const [name = "", port = ""] = text.split(":");
+    const channel = CHANNELS.find((each) => each === name);
+    if (channel === undefined) {
+      throw new UsageError(
+        `bound-ports: ${text} names no channel; write for example control:2121,implicitTls:9900.`,
+      );
+    }
+    return { channel, port: parseNumber(port) };
+  });
 }
 
 function parsePassiveRange(value: string): PortRange {

@@ -23,7 +23,13 @@ const LOG_LINES = 15;
  */
 const GREET = `
 const { readFileSync } = require("node:fs");
-const { listen } = JSON.parse(readFileSync(process.argv[1], "utf8"));
+const { listen, sites } = JSON.parse(readFileSync(process.argv[1], "utf8"));
+const bound = sites.flatMap(({ bindings }) => bindings);
+const doors = [
+  ["node:net", listen.controlPort],
+  ["node:tls", listen.implicitTlsPort],
+  ...bound.map(({ channel, port }) => [channel === "control" ? "node:net" : "node:tls", port]),
+].filter(([, port]) => port !== undefined);
 const [address = "::"] = listen.addresses ?? [];
 const host = { "::": "127.0.0.1", "0.0.0.0": "127.0.0.1" }[address] ?? address;
 const greet = (module, port) => new Promise((resolve, reject) => {
@@ -39,8 +45,7 @@ const greet = (module, port) => new Promise((resolve, reject) => {
 });
 (async () => {
   for (let left = ${String(GREETINGS)}; left > 0; left -= 1) {
-    await greet("node:net", listen.controlPort);
-    if (listen.implicitTlsPort !== undefined) await greet("node:tls", listen.implicitTlsPort);
+    for (const [module, port] of doors) await greet(module, port);
   }
 })().catch((error) => { console.error("gangway: " + error.message); process.exit(1); });
 `;

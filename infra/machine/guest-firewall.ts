@@ -41,10 +41,10 @@ export function renderGuestFirewall(access: readonly AccessRule[]): string {
   ].join("\n");
 }
 
-function renderRule({ name, direction, peers, ports, sourcePort }: AccessRule): string {
+function renderRule({ name, direction, peers, ports, sourcePorts }: AccessRule): string {
   const address = direction === "inbound" ? "ip saddr" : "ip daddr";
-  const source = sourcePort === undefined ? "" : `tcp sport ${String(sourcePort)} `;
-  return `${address} ${renderPeers(peers)} ${source}tcp dport ${renderPorts(ports)} accept comment "${name}"`;
+  const source = sourcePorts.length === 0 ? "" : `tcp sport ${renderSet(sourcePorts.map(String))} `;
+  return `${address} ${renderPeers(peers)} ${source}tcp dport ${renderSet(ports.map(renderPorts))} accept comment "${name}"`;
 }
 
 function renderPeers(peers: Peers): string {
@@ -52,8 +52,12 @@ function renderPeers(peers: Peers): string {
     case "azureHealthProbe":
       return AZURE_PLATFORM_ADDRESS;
     case "addresses":
-      return peers.cidrs.length === 1 ? (peers.cidrs[0] ?? "") : `{ ${peers.cidrs.join(", ")} }`;
+      return renderSet(peers.cidrs);
   }
+}
+
+function renderSet(elements: readonly string[]): string {
+  return elements.length === 1 ? (elements[0] ?? "") : `{ ${elements.join(", ")} }`;
 }
 
 /** nftables refuses a range of one port. */

@@ -4,9 +4,11 @@
  */
 import {
   activeDataPort,
+  controlPorts,
   HIGHEST_PORT,
   LOWEST_UNPRIVILEGED_PORT,
   singlePort,
+  type Channel,
   type PortRange,
   type Settings,
 } from "#contract";
@@ -27,10 +29,10 @@ export interface AccessRule {
   /** Azure priority: fixed per purpose, so that a new rule never renumbers another. */
   readonly priority: number;
   readonly peers: Peers;
-  /** Destination ports. */
-  readonly ports: PortRange;
-  /** Source port of active data connections; undefined: any. */
-  readonly sourcePort: number | undefined;
+  /** Destination ports, one range at least. */
+  readonly ports: readonly PortRange[];
+  /** Source ports of active data connections; empty: any. */
+  readonly sourcePorts: readonly number[];
 }
 
 /** Where sshd listens, as distributions ship it. */
@@ -41,26 +43,40 @@ type ClientPurpose = "Control" | "ImplicitTls" | "PassiveRange";
 interface ClientPort {
   readonly purpose: ClientPurpose;
   readonly what: string;
-  readonly ports: PortRange;
+  readonly ports: readonly PortRange[];
+}
+
+/** Control ports by the name of their purpose; one of a binding belongs to that of its channel. */
+const CONTROL_PURPOSES = [
+  { purpose: "Control", channel: "control", what: "control connections" },
+  {
+    purpose: "ImplicitTls",
+    channel: "implicitTls",
+    what: "control connections with implicit TLS",
+  },
+] as const satisfies readonly (Omit<ClientPort, "ports"> & { readonly channel: Channel })[];
+
+/** The purposes that have a port, with all of theirs. */
+function controlPurposes(settings: Settings) {
+  const all = controlPorts(settings, settings.sites);
+  return CONTROL_PURPOSES.map(({ channel, ...purpose }) => ({
+    ...purpose,
+    control: all.filter((each) => each.channel === channel).map(({ port }) => port),
+  })).filter(({ control }) => control.length > 0);
 }
 
 /** The ports that clients connect to, each with the name of its purpose. */
 function clientPorts(settings: Settings): readonly ClientPort[] {
-  const { controlPort, implicitTlsPort, passivePorts } = settings;
-  const implicit: readonly ClientPort[] =
-    implicitTlsPort === undefined
-      ? []
-      : [
-          {
-            purpose: "ImplicitTls",
-            what: "control connections with implicit TLS",
-            ports: singlePort(implicitTlsPort),
-          },
-        ];
   return [
-    { purpose: "Control", what: "control connections", ports: singlePort(controlPort) },
-    ...implicit,
-    { purpose: "PassiveRange", what: "passive data connections", ports: passivePorts },
+    ...controlPurposes(settings).map(({ control, ...rest }) => ({
+      ...rest,
+      ports: control.map(singlePort),
+    })),
+    {
+      purpose: "PassiveRange",
+      what: "passive data connections",
+      ports: [settings.passivePorts],
+    },
   ];
 }
 
@@ -79,7 +95,7 @@ export function planAccess(settings: Settings): readonly AccessRule[] {
   const clients = clientsOf(settings.clientCidrs);
   const probe = minimizeCidrs(settings.probe.sourceCidrs);
   const admins = minimizeCidrs(settings.adminCidrs);
-  const health = singlePort(settings.healthProbePort);
+  const health = [singlePort(settings.healthProbePort)];
   return [
     ...planClientRules(settings, "clients", "Clients", clients),
     ...planClientRules(settings, "probe", "Probe", probe),
@@ -106,7 +122,7 @@ export function planAccess(settings: Settings): readonly AccessRule[] {
 function planBastion({ bastion }: Settings): readonly AccessRule[] {
   if (bastion.mode === "off") return [];
   return [
-    inbound("AllowBastionToSsh", PRIORITY.bastion, SSH, addresses([bastion.subnetCidr]), {
+    inbound("AllowBastionToSsh", PRIORITY.bastion, [SSH], addresses([bastion.subnetCidr]), {
       description: "Administrators, through Bastion only.",
     }),
   ];
@@ -129,30 +145,25 @@ function planClientRules(
 /** Active mode: the machine connects to the client from the port below the control port. */
 function planActiveMode(settings: Settings, peers: readonly string[]): readonly AccessRule[] {
   if (!settings.activeMode) return [];
-  const { controlPort, implicitTlsPort } = settings;
-  const rule = (purpose: "Control" | "ImplicitTls", port: number): AccessRule => ({
+  return controlPurposes(settings).map(({ purpose, control }) => ({
     name: `AllowActiveDataOf${purpose}`,
     description: "Data connections of PORT and EPRT, from the port below the control port.",
     direction: "outbound",
     priority: PRIORITY.activeData[purpose],
     peers: addresses(peers),
-    ports: { first: LOWEST_UNPRIVILEGED_PORT, last: HIGHEST_PORT },
-    sourcePort: activeDataPort(port),
-  });
-  return [
-    rule("Control", controlPort),
-    ...(implicitTlsPort === undefined ? [] : [rule("ImplicitTls", implicitTlsPort)]),
-  ];
+    ports: [{ first: LOWEST_UNPRIVILEGED_PORT, last: HIGHEST_PORT }],
+    sourcePorts: control.map(activeDataPort),
+  }));
 }
 
 function inbound(
   name: string,
   priority: number,
-  ports: PortRange,
+  ports: readonly PortRange[],
   peers: Peers,
   { description }: { readonly description: string },
 ): AccessRule {
-  return { name, description, direction: "inbound", priority, peers, ports, sourcePort: undefined };
+  return { name, description, direction: "inbound", priority, peers, ports, sourcePorts: [] };
 }
 
 function addresses(cidrs: readonly string[]): Peers {

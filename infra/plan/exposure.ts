@@ -6,6 +6,7 @@
 import {
   activeDataPort,
   ANYWHERE,
+  controlPorts,
   formatRange,
   HIGHEST_PORT,
   LOWEST_UNPRIVILEGED_PORT,
@@ -173,7 +174,7 @@ function readKernelSettings(file: string): ExposureRow {
 
 /** The ports that the server listens on; it takes connections from wherever they come. */
 function readServerSettings(file: unknown): ExposureRow {
-  const { listen, passive, keepalive, activeMode } = parseWith(serverSettingsSchema, file);
+  const { listen, passive, keepalive, activeMode, sites } = parseWith(serverSettingsSchema, file);
   const rule = (name: string, ports: PortRange | undefined): readonly ExposureRule[] =>
     ports === undefined
       ? []
@@ -186,27 +187,22 @@ function readServerSettings(file: unknown): ExposureRow {
             sources: [ANYWHERE],
           },
         ];
-  const optional = (port: number | undefined) => (port === undefined ? port : singlePort(port));
-  const listened = [
-    singlePort(listen.controlPort),
-    optional(listen.implicitTlsPort),
-    optional(listen.healthProbePort),
-    passive.ports,
-  ].filter((range) => range !== undefined);
+  const control = controlPorts(listen, sites);
+  const health =
+    listen.healthProbePort === undefined ? undefined : singlePort(listen.healthProbePort);
+  const listened = [...control.map(({ port }) => singlePort(port)), health, passive.ports].filter(
+    (range) => range !== undefined,
+  );
   return {
     layer: "server",
     ranges: mergeRanges(listened).map(formatRange),
     sources: [ANYWHERE],
     rules: [
-      ...rule("controlPort", singlePort(listen.controlPort)),
-      ...rule("implicitTlsPort", optional(listen.implicitTlsPort)),
-      ...rule("healthProbePort", optional(listen.healthProbePort)),
+      ...control.flatMap(({ setting, port }) => rule(setting, singlePort(port))),
+      ...rule("healthProbePort", health),
       ...rule("passive", passive.ports),
       ...(activeMode
-        ? [
-            ...activeRule("activeData of controlPort", listen.controlPort),
-            ...activeRule("activeData of implicitTlsPort", listen.implicitTlsPort),
-          ]
+        ? control.map(({ setting, port }) => activeRule(`activeData of ${setting}`, port))
         : []),
     ],
     ...(keepalive === undefined ? {} : { keepaliveSeconds: keepalive.idleSeconds }),
@@ -214,19 +210,15 @@ function readServerSettings(file: unknown): ExposureRow {
 }
 
 /** Active mode: the server connects to its client, from the port below the control port. */
-function activeRule(name: string, controlPort: number | undefined): readonly ExposureRule[] {
-  return controlPort === undefined
-    ? []
-    : [
-        {
-          name,
-          direction: "outbound",
-          protocol: "tcp",
-          ports: [formatRange({ first: LOWEST_UNPRIVILEGED_PORT, last: HIGHEST_PORT })],
-          sources: [ANYWHERE],
-          sourcePorts: [formatRange(singlePort(activeDataPort(controlPort)))],
-        },
-      ];
+function activeRule(name: string, controlPort: number): ExposureRule {
+  return {
+    name,
+    direction: "outbound",
+    protocol: "tcp",
+    ports: [formatRange({ first: LOWEST_UNPRIVILEGED_PORT, last: HIGHEST_PORT })],
+    sources: [ANYWHERE],
+    sourcePorts: [formatRange(singlePort(activeDataPort(controlPort)))],
+  };
 }
 
 /** A row with one line of text per permission: short enough for a stack's outputs. */

@@ -2,6 +2,7 @@
 import { posix } from "node:path";
 import {
   activeDataPort,
+  controlPorts,
   LOWEST_UNPRIVILEGED_PORT,
   MACHINE_LAYOUT,
   mergeRanges,
@@ -48,7 +49,7 @@ export function planMachineSettings(settings: Settings): MachineSettings {
       lowestOpenPort: lowestOpenPort(settings),
     }),
     files: {
-      ...renderControlSockets(server.listen, handoverSeconds),
+      ...renderControlSockets(settings, handoverSeconds),
       ...renderMaintenance(settings.machine.maintenanceWindow),
     },
     handoverSeconds,
@@ -57,10 +58,9 @@ export function planMachineSettings(settings: Settings): MachineSettings {
 
 /** Every port that the server listens on, merged. */
 function listenedPorts(settings: Settings): readonly PortRange[] {
-  const { controlPort, implicitTlsPort, healthProbePort, passivePorts } = settings;
+  const { healthProbePort, passivePorts, sites } = settings;
   return mergeRanges([
-    singlePort(controlPort),
-    ...(implicitTlsPort === undefined ? [] : [singlePort(implicitTlsPort)]),
+    ...controlPorts(settings, sites).map(({ port }) => singlePort(port)),
     singlePort(healthProbePort),
     passivePorts,
   ]);
@@ -70,14 +70,11 @@ function listenedPorts(settings: Settings): readonly PortRange[] {
  * The server has no capability to bind ports below 1024: systemd binds the control ports for it.
  * Active data connections come from ports that only the server itself can bind.
  */
-function lowestOpenPort({
-  activeMode,
-  controlPort,
-  implicitTlsPort,
-  passivePorts,
-}: Settings): number {
-  const control = [controlPort, ...(implicitTlsPort === undefined ? [] : [implicitTlsPort])];
-  const active = activeMode ? control.map(activeDataPort) : [];
+function lowestOpenPort(settings: Settings): number {
+  const { activeMode, passivePorts, sites } = settings;
+  const active = activeMode
+    ? controlPorts(settings, sites).map(({ port }) => activeDataPort(port))
+    : [];
   return Math.min(LOWEST_UNPRIVILEGED_PORT, passivePorts.first, ...active);
 }
 

@@ -1,5 +1,5 @@
 /** The command line of the probe. */
-import { formatRange, type Deployed } from "#contract";
+import { boundPorts, formatRange, type Deployed } from "#contract";
 
 /**
  * Plans the arguments of `gangway verify` that prove a deployment.
@@ -11,6 +11,7 @@ export function planProbeArguments(
   fingerprint: string | undefined,
 ): readonly string[] {
   const { settings, advertisedAddress, certificateNames } = deployed;
+  const bound = boundPorts(settings.sites).map(({ channel, port }) => `${channel}:${String(port)}`);
   return [
     "verify",
     advertisedAddress,
@@ -18,6 +19,7 @@ export function planProbeArguments(
     String(settings.controlPort),
     "--implicit-port",
     settings.implicitTlsPort === undefined ? "off" : String(settings.implicitTlsPort),
+    ...(bound.length === 0 ? [] : ["--bound-ports", bound.join(",")]),
     "--user",
     settings.probe.account,
     "--passive-range",

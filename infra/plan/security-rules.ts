@@ -13,8 +13,10 @@ export interface SecurityRule {
   readonly direction: "Inbound" | "Outbound";
   readonly access: "Allow" | "Deny";
   readonly protocol: "Tcp" | "*";
-  readonly sourcePortRange: string;
-  readonly destinationPortRange: string;
+  readonly sourcePortRange?: string;
+  readonly sourcePortRanges?: string[];
+  readonly destinationPortRange?: string;
+  readonly destinationPortRanges?: string[];
   readonly sourceAddressPrefix?: string;
   readonly sourceAddressPrefixes?: string[];
   readonly destinationAddressPrefix?: string;
@@ -43,15 +45,21 @@ const DENY_ALL_INBOUND: SecurityRule = {
 };
 
 function planRule(rule: AccessRule): SecurityRule {
-  const { name, description, priority, ports, sourcePort } = rule;
+  const { name, description, priority, ports, sourcePorts } = rule;
+  const [sourcePort, manySourcePorts] = singleOrMany(
+    sourcePorts.length === 0 ? ["*"] : sourcePorts.map(String),
+  );
+  const [port, manyPorts] = singleOrMany(ports.map(formatPorts));
   const common = {
     name,
     description,
     priority,
     access: "Allow",
     protocol: "Tcp",
-    sourcePortRange: sourcePort === undefined ? "*" : String(sourcePort),
-    destinationPortRange: formatPorts(ports),
+    ...(sourcePort === undefined
+      ? { sourcePortRanges: manySourcePorts }
+      : { sourcePortRange: sourcePort }),
+    ...(port === undefined ? { destinationPortRanges: manyPorts } : { destinationPortRange: port }),
   } as const;
   const [single, many] = addressPrefixes(rule.peers);
   return rule.direction === "inbound"
@@ -73,13 +81,17 @@ function planRule(rule: AccessRule): SecurityRule {
       };
 }
 
-/** The singular property takes one prefix or a service tag, the plural one several prefixes. */
+/** Azure takes one value, or a service tag, in a singular property, and several in a plural one. */
+function singleOrMany(values: readonly string[]): readonly [string | undefined, string[]] {
+  return values.length === 1 ? [values[0], []] : [undefined, [...values]];
+}
+
 function addressPrefixes(peers: Peers): readonly [string | undefined, string[]] {
   switch (peers.kind) {
     case "azureHealthProbe":
       return ["AzureLoadBalancer", []];
     case "addresses":
-      return peers.cidrs.length === 1 ? [peers.cidrs[0], []] : [undefined, [...peers.cidrs]];
+      return singleOrMany(peers.cidrs);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Policy 1: what every security group lets in is what the server serves. */
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
-import { singlePort, type PortRange } from "../../server/contract/index.ts";
+import { controlPorts, singlePort, type PortRange } from "../../server/contract/index.ts";
 import type { DeclaredDeliveries, DeliveredSettings } from "./declared-deliveries.ts";
 import { describeDifference, formatPorts, subtract } from "./port-sets.ts";
 import {
@@ -14,12 +14,11 @@ import {
 
 /** Every port that delivered settings make the server listen on. */
 export function servedPorts({ server }: DeliveredSettings): readonly PortRange[] {
-  const { controlPort, implicitTlsPort, healthProbePort } = server.listen;
+  const { listen, passive, sites } = server;
+  const control = controlPorts(listen, sites).map(({ port }) => port);
   return [
-    ...[controlPort, implicitTlsPort, healthProbePort]
-      .filter((port) => port !== undefined)
-      .map(singlePort),
-    server.passive.ports,
+    ...[...control, listen.healthProbePort].filter((port) => port !== undefined).map(singlePort),
+    passive.ports,
   ];
 }
 
@@ -39,7 +38,7 @@ export function advertisedPorts(declared: DeclaredDeliveries): StackValidationPo
         const difference = describeDifference(portsLetIn(judged), served);
         if (difference !== undefined) {
           reportViolation(
-            `${name} ${difference}; the server serves ${formatPorts(served)}. Derive the rules from the settings (infra/plan/security-rules.ts) and change passivePorts, controlPort or implicitTlsPort instead of a rule.`,
+            `${name} ${difference}; the server serves ${formatPorts(served)}. Derive the rules from the settings (infra/plan/security-rules.ts) and change passivePorts, controlPort, implicitTlsPort or bindings[].port instead of a rule.`,
             urn,
           );
         }

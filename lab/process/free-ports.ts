@@ -39,6 +39,8 @@ export interface WantedPorts {
   readonly implicitTlsPort: number | undefined;
   readonly healthProbePort: number;
   readonly passivePorts: PortRange;
+  /** Of bindings. */
+  readonly boundPorts: readonly number[];
 }
 
 /** Where the search begins for ports that cannot be had as they are. */
@@ -61,8 +63,10 @@ export async function findFreePorts(wanted: WantedPorts): Promise<WantedPorts> {
   const implicitTlsPort =
     wanted.implicitTlsPort === undefined ? undefined : await single(wanted.implicitTlsPort);
   const healthProbePort = await single(wanted.healthProbePort);
+  const boundPorts: number[] = [];
+  for (const port of wanted.boundPorts) boundPorts.push(await single(port));
   const passivePorts = await findRange(wanted.passivePorts, held);
-  return { controlPort, implicitTlsPort, healthProbePort, passivePorts };
+  return { controlPort, implicitTlsPort, healthProbePort, passivePorts, boundPorts };
 }
 
 async function findRange(wanted: PortRange, held: HeldPorts): Promise<PortRange> {

@@ -1,6 +1,7 @@
 /** Every check of a run, in the order of the report. */
 import type { Check } from "../check.ts";
 import type { Expectations } from "../options.ts";
+import { planBoundPortsCheck } from "./bound-ports.ts";
 import { planConnectionChecks } from "./connection.ts";
 import { planEdgeCheck } from "./edge-ports.ts";
 import { planIdleCheck } from "./idle.ts";
@@ -17,6 +18,7 @@ export function planChecks(expected: Expectations): readonly Check[] {
   return [
     ...planConnectionChecks(expected),
     ...planTlsChecks(expected),
+    ...planBoundPortsCheck(expected),
     clearCredentials,
     ...planPassiveChecks(expected),
     ...planTransferChecks(),

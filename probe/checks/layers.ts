@@ -64,13 +64,16 @@ export function compareLayers(rows: readonly ExposureRow[], expected: Expectatio
 }
 
 function declaredPorts(layer: ExposureLayer, expected: Expectations): readonly PortRange[] {
-  const { controlPort, implicitTlsPort, passivePorts } = expected;
+  const { controlPort, implicitTlsPort, boundPorts, passivePorts } = expected;
   if (layer === "reservedPorts") {
     const first = Math.max(passivePorts.first, EPHEMERAL_PORTS.first);
     const last = Math.min(passivePorts.last, EPHEMERAL_PORTS.last);
     return first <= last ? [{ first, last }] : [];
   }
-  const ports = implicitTlsPort === undefined ? [controlPort] : [controlPort, implicitTlsPort];
+  const ports = [
+    ...(implicitTlsPort === undefined ? [controlPort] : [controlPort, implicitTlsPort]),
+    ...boundPorts.map(({ port }) => port),
+  ];
   return [...ports.map((port) => ({ first: port, last: port })), passivePorts];
 }
 

@@ -8,9 +8,10 @@ import type { Expectations } from "../options.ts";
 const SILENCE_MILLISECONDS = 2500;
 
 export function planOutsideCheck(expected: Expectations): Check {
-  const { passivePorts, controlPort, implicitTlsPort } = expected;
+  const { passivePorts, controlPort, implicitTlsPort, boundPorts } = expected;
+  const control = [controlPort, implicitTlsPort, ...boundPorts.map(({ port }) => port)];
   const ports = [passivePorts.first - 1, passivePorts.last + 1].filter(
-    (port) => isPort(port) && port !== controlPort && port !== implicitTlsPort,
+    (port) => isPort(port) && !control.includes(port),
   );
   return {
     id: "outsidePorts",

@@ -1,11 +1,12 @@
 /**
- * Bindings: under which host names, and on which channel, a site is reached. The channels have
- * ports of their own, which several sites share; a server's own settings can bind a site to another
- * port, or to one local address, besides. A stack has one address and opens the channels' ports.
+ * Bindings: under which host names, on which channel and port, a site is reached. The channels have
+ * ports of their own, which several sites share; a binding can name another port besides. A
+ * server's own settings can bind a site to one local address too; a stack has only one.
  */
 import * as v from "valibot";
-import { absentOr, setting } from "./fields.ts";
+import { absentOr, setting, wholeNumber } from "./fields.ts";
 import type { Finding } from "./findings.ts";
+import { HIGHEST_PORT, LOWEST_PORT } from "./ports.ts";
 
 /** `control`: plain and explicit TLS on controlPort. `implicitTls`: TLS on implicitTlsPort. */
 export const CHANNELS = ["control", "implicitTls"] as const;
@@ -28,10 +29,16 @@ const bindingSchema = v.strictObject({
     "",
     "Host name beside the site's own name; empty: the site for clients that name none.",
   ),
+  port: absentOr(
+    wholeNumber(
+      LOWEST_PORT,
+      HIGHEST_PORT,
+      "is not a port; write a number, for example 2121, or leave it out for that of the channel",
+    ),
+    "Port of its own, listened on besides; absent: that of the channel.",
+  ),
 });
 export interface Binding extends v.InferOutput<typeof bindingSchema> {
-  /** Absent: the port of the channel. */
-  readonly port?: number | undefined;
   /** Local address; absent: every one that is listened on. */
   readonly address?: string | undefined;
 }
@@ -48,10 +55,6 @@ export interface Entrance {
 /** A binding as the server's own settings have it. */
 export const serverBindingSchema = v.strictObject({
   ...bindingSchema.entries,
-  port: absentOr(
-    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
-    "Port of its own, listened on besides; absent: that of the channel.",
-  ),
   address: absentOr(
     v.pipe(v.string(), v.ip("is no IP address; write for example 192.0.2.7")),
     "Local address that clients have to connect to; absent: every one of listen.addresses.",
@@ -63,7 +66,7 @@ export const siteBindingsEntries = {
   bindings: setting(
     v.array(bindingSchema),
     [],
-    "Channels and host names of the site; empty: every channel, by the site's own name.",
+    "Channels, ports and host names of the site, all at the one address of the stack; empty: every channel, by the site's own name.",
   ),
   externalAddress: absentOr(
     v.pipe(v.string(), v.ipv4("is not an IPv4 address; write for example 203.0.113.7")),

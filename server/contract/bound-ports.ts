@@ -1,80 +1,146 @@
-/** Ports and addresses that bindings of the server's own settings add to those of the channels. */
-import type { Binding, Channel } from "./bindings.ts";
+/**
+ * The ports on which clients begin their sessions: those of the channels, and those that bindings
+ * add. Whoever opens, holds or judges control ports asks `controlPorts`.
+ */
+import type { BoundSite, Channel } from "./bindings.ts";
 import type { Finding } from "./findings.ts";
-import { containsPort, formatRange, type PortRange } from "./ports.ts";
+import { containsPort, countPorts, formatRange, singlePort, type PortRange } from "./ports.ts";
+
+/** The ports of the channels, as stack and server settings both have them. */
+interface ChannelPorts {
+  readonly controlPort: number;
+  /** Undefined: switched off. */
+  readonly implicitTlsPort?: number | undefined;
+}
 
 /** What is looked at of the server's settings. */
 export interface PortSettings {
-  readonly listen: {
+  readonly listen: ChannelPorts & {
     readonly addresses: readonly string[];
-    readonly controlPort: number;
-    readonly implicitTlsPort?: number | undefined;
     readonly healthProbePort?: number | undefined;
   };
   readonly passive: { readonly ports: PortRange };
   readonly tls: { readonly certificateFile?: string | undefined };
-  readonly sites: readonly {
-    readonly name: string;
-    readonly bindings: readonly Binding[];
-    readonly certificateFile?: string | undefined;
-  }[];
+  readonly sites: readonly (BoundSite & { readonly certificateFile?: string | undefined })[];
 }
 
-/** A port that is listened on for bindings alone. */
+/** A port on which clients begin their sessions. */
 export interface BoundPort {
   readonly port: number;
   readonly channel: Channel;
 }
 
-/** The ports of bindings, each once, in ascending order. */
-export function boundPorts({ sites }: Pick<PortSettings, "sites">): readonly BoundPort[] {
-  const all = sites.flatMap(({ bindings }) =>
-    bindings.flatMap(({ port, channel }) => (port === undefined ? [] : [{ port, channel }])),
-  );
-  return [...new Map(all.map((each) => [each.port, each])).values()].toSorted(
-    (a, b) => a.port - b.port,
-  );
+/** A port with the setting that declares it. */
+export interface ControlPort extends BoundPort {
+  readonly setting: string;
 }
 
-/** Everything wrong with the ports and addresses of bindings. */
+/** Every control port, each once: those of the channels, then those of bindings. */
+export function controlPorts(
+  { controlPort, implicitTlsPort }: ChannelPorts,
+  sites: readonly BoundSite[],
+): readonly ControlPort[] {
+  return [
+    { port: controlPort, channel: "control", setting: "controlPort" },
+    ...(implicitTlsPort === undefined
+      ? []
+      : [{ port: implicitTlsPort, channel: "implicitTls", setting: "implicitTlsPort" } as const]),
+    ...boundPorts(sites),
+  ];
+}
+
+/** The ports that are listened on for bindings alone, each once, in ascending order. */
+export function boundPorts(sites: readonly BoundSite[]): readonly ControlPort[] {
+  const ports = new Map<number, ControlPort>();
+  for (const { name, bindings } of sites) {
+    for (const { port, channel } of bindings) {
+      if (port === undefined || ports.has(port)) continue;
+      ports.set(port, { port, channel, setting: settingOf(name) });
+    }
+  }
+  return [...ports.values()].toSorted((a, b) => a.port - b.port);
+}
+
+function settingOf(site: string): string {
+  return `sites (${site}).bindings`;
+}
+
+/** Everything wrong with the ports and addresses of bindings in the server's own settings. */
 export function findPortViolations(settings: PortSettings): readonly Finding[] {
-  return [...takenPorts(settings), ...twoChannels(settings), ...otherAddresses(settings)];
+  const { listen, passive, sites } = settings;
+  const { implicitTlsPort, healthProbePort } = listen;
+  const others = [
+    { setting: "listen.controlPort", port: listen.controlPort, advice: LEAVE_OUT },
+    { setting: "listen.implicitTlsPort", port: implicitTlsPort, advice: LEAVE_OUT },
+    { setting: "listen.healthProbePort", port: healthProbePort },
+  ].flatMap(({ port, ...other }) =>
+    port === undefined ? [] : [{ ...other, ports: singlePort(port) }],
+  );
+  return [
+    ...takenPorts(sites, [...others, { setting: "passive.ports", ports: passive.ports }]),
+    ...uncertifiedPorts(settings),
+    ...twoChannels(sites),
+    ...otherAddresses(settings),
+  ];
 }
 
-function takenPorts({ listen, passive, sites, tls }: PortSettings): readonly Finding[] {
-  const { controlPort, implicitTlsPort, healthProbePort } = listen;
-  const takenBy = (port: number): string | undefined => {
-    if (port === controlPort) return "is listen.controlPort: leave the port out";
-    if (port === implicitTlsPort) return "is listen.implicitTlsPort: leave the port out";
-    if (port === healthProbePort) return "is listen.healthProbePort";
-    return containsPort(passive.ports, port)
-      ? `lies in passive.ports ${formatRange(passive.ports)}`
-      : undefined;
-  };
-  return sites.flatMap(({ name, bindings, certificateFile }) =>
-    bindings.flatMap(({ port, channel }): Finding[] => {
+/** Ports that bindings cannot have, by the setting that has them. */
+export interface OtherPorts {
+  readonly setting: string;
+  readonly ports: PortRange;
+  /** What to do about it besides choosing another one. */
+  readonly advice?: string;
+}
+
+/** Of a binding that repeats the port of a channel. */
+export const LEAVE_OUT = ": leave the port out";
+
+/** Bindings with ports that something else has, or with one port for two channels. */
+export function findPortClashes(
+  sites: readonly BoundSite[],
+  others: readonly OtherPorts[],
+): readonly Finding[] {
+  return [...takenPorts(sites, others), ...twoChannels(sites)];
+}
+
+function takenPorts(
+  sites: readonly BoundSite[],
+  others: readonly OtherPorts[],
+): readonly Finding[] {
+  return sites.flatMap(({ name, bindings }) =>
+    bindings.flatMap(({ port }): Finding[] => {
       if (port === undefined) return [];
-      const setting = `sites (${name}).bindings`;
-      const value = String(port);
-      const problem = takenBy(port);
-      if (problem !== undefined) return [{ setting, value, problem, fix: "choose another port" }];
-      const hasCertificate = (certificateFile ?? tls.certificateFile) !== undefined;
-      return channel === "control" || hasCertificate
-        ? []
-        : [
-            {
-              setting,
-              value: `implicitTls on ${value}`,
-              problem: "needs a certificate",
-              fix: "set certificateFile of the site, or tls.certificateFile",
-            },
-          ];
+      const taken = others.find(({ ports }) => containsPort(ports, port));
+      if (taken === undefined) return [];
+      const { setting, ports, advice = "" } = taken;
+      const problem =
+        countPorts(ports) === 1
+          ? `is ${setting}${advice}`
+          : `lies in ${setting} ${formatRange(ports)}`;
+      return [
+        { setting: settingOf(name), value: String(port), problem, fix: "choose another port" },
+      ];
     }),
   );
 }
 
+function uncertifiedPorts({ sites, tls }: PortSettings): readonly Finding[] {
+  return sites
+    .filter(({ certificateFile }) => (certificateFile ?? tls.certificateFile) === undefined)
+    .flatMap(({ name, bindings }) =>
+      bindings
+        .filter(({ port, channel }) => port !== undefined && channel === "implicitTls")
+        .map(({ port }) => ({
+          setting: settingOf(name),
+          value: `implicitTls on ${String(port)}`,
+          problem: "needs a certificate",
+          fix: "set certificateFile of the site, or tls.certificateFile",
+        })),
+    );
+}
+
 /** A connection begins with TLS or without it; one port cannot do both. */
-function twoChannels({ sites }: PortSettings): readonly Finding[] {
+function twoChannels(sites: readonly BoundSite[]): readonly Finding[] {
   const channels = new Map<number, Channel>();
   return sites.flatMap(({ name, bindings }) =>
     bindings.flatMap(({ port, channel }): Finding[] => {
@@ -85,7 +151,7 @@ function twoChannels({ sites }: PortSettings): readonly Finding[] {
         ? []
         : [
             {
-              setting: `sites (${name}).bindings`,
+              setting: settingOf(name),
               value: `${channel} on ${String(port)}`,
               problem: `is bound to the channel ${before} too`,
               fix: "give each channel a port of its own",
@@ -106,7 +172,7 @@ function otherAddresses({ listen: { addresses }, sites }: PortSettings): readonl
         ? []
         : [
             {
-              setting: `sites (${name}).bindings`,
+              setting: settingOf(name),
               value: address,
               problem: "is not listened on",
               fix: `add it to listen.addresses, now ${addresses.join(", ")}`,

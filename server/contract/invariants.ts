@@ -1,5 +1,6 @@
 /** Rules that involve several settings. Each finding names the setting, the value and the fix. */
 import { findBindingViolations } from "./bindings.ts";
+import { controlPorts, findPortClashes, LEAVE_OUT } from "./bound-ports.ts";
 import { isPublicIpv4 } from "./addresses.ts";
 import { AZURE_INVARIANTS } from "./azure-invariants.ts";
 import { CERTIFICATE_INVARIANTS } from "./certificate-invariants.ts";
@@ -10,6 +11,7 @@ import {
   countPorts,
   formatRange,
   LOWEST_UNPRIVILEGED_PORT,
+  singlePort,
 } from "./ports.ts";
 import type { Finding, Invariant } from "./findings.ts";
 import type { Settings } from "./settings.ts";
@@ -43,17 +45,12 @@ const passiveRange: Invariant = ({ passivePorts: range }) => {
   return [];
 };
 
-/** The fixed ports of a declaration, by the setting that declares them. */
-export function fixedPorts(settings: Settings): readonly { setting: string; port: number }[] {
-  const { controlPort, implicitTlsPort, healthProbePort, activeMode } = settings;
-  const control = [
-    { setting: "controlPort", port: controlPort },
-    ...(implicitTlsPort === undefined
-      ? []
-      : [{ setting: "implicitTlsPort", port: implicitTlsPort }]),
-  ];
+/** The fixed ports of a declaration but those of bindings, by the setting that declares them. */
+function fixedPorts(settings: Settings): readonly { setting: string; port: number }[] {
+  const { healthProbePort, activeMode, sites } = settings;
+  const control = controlPorts(settings, []);
   const active = activeMode
-    ? control.map(({ setting, port }) => ({
+    ? controlPorts(settings, sites).map(({ setting, port }) => ({
         setting: `activeMode (data port of ${setting})`,
         port: activeDataPort(port),
       }))
@@ -86,12 +83,21 @@ const portsDisjoint: Invariant = (settings) => {
   return [...inside, ...twice];
 };
 
-const activeDataPorts: Invariant = ({ activeMode, controlPort, implicitTlsPort }) =>
-  activeMode
-    ? [
-        { setting: "controlPort", port: controlPort },
-        { setting: "implicitTlsPort", port: implicitTlsPort },
-      ]
+/** Ports of bindings beside all others. */
+const boundPortsFree: Invariant = (settings) => {
+  const channels = new Set(controlPorts(settings, []).map(({ setting }) => setting));
+  const fixed = fixedPorts(settings).map(({ setting, port }) => ({
+    setting,
+    ports: singlePort(port),
+    ...(channels.has(setting) ? { advice: LEAVE_OUT } : {}),
+  }));
+  const passive = { setting: "passivePorts", ports: settings.passivePorts };
+  return findPortClashes(settings.sites, [...fixed, passive]);
+};
+
+const activeDataPorts: Invariant = (settings) =>
+  settings.activeMode
+    ? controlPorts(settings, settings.sites)
         .filter(({ port }) => port === 1)
         .map(({ setting }) => ({
           setting,
@@ -214,6 +220,7 @@ const accountsComplete: Invariant = ({ accounts }) =>
 const INVARIANTS: readonly Invariant[] = [
   passiveRange,
   portsDisjoint,
+  boundPortsFree,
   activeDataPorts,
   slicesDivide,
   keepaliveInTime,

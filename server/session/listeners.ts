@@ -1,6 +1,6 @@
 /** The listeners of clients and of health probes: opened, kept and closed as the settings ask. */
 import type { Server, Socket } from "node:net";
-import { boundPorts, LISTEN_BACKLOG, type Channel, type ServerSettings } from "#contract";
+import { controlPorts, LISTEN_BACKLOG, type Channel, type ServerSettings } from "#contract";
 import { bindListener, codeOf, createListener } from "../data/bound-server.ts";
 import { planListenAddresses, type ListenAddress } from "../data/listen-addresses.ts";
 import { NO_INHERITED_SOCKETS, type InheritedSockets } from "./inherited-sockets.ts";
@@ -28,10 +28,8 @@ const MODES = {
 /** The listeners that the settings ask for. */
 export function planListeners({ listen, sites }: ServerSettings): readonly ListenerPlan[] {
   const ports: readonly { port: number | undefined; purpose: ListenerPurpose }[] = [
-    { port: listen.controlPort, purpose: "clear" },
-    { port: listen.implicitTlsPort, purpose: "implicitTls" },
+    ...controlPorts(listen, sites).map(({ port, channel }) => ({ port, purpose: MODES[channel] })),
     { port: listen.healthProbePort, purpose: "health" },
-    ...boundPorts({ sites }).map(({ port, channel }) => ({ port, purpose: MODES[channel] })),
   ];
   return planListenAddresses(listen.addresses).flatMap((address) =>
     ports.flatMap(({ port, purpose }) =>

@@ -132,7 +132,11 @@ describe.runIf(process.platform === "linux")("deliver.sh", () => {
   });
 
   async function openGreeter(): Promise<Server> {
-    const greeter = createServer((socket) => socket.end(greeting));
+    const greeter = createServer((socket) => {
+      // Whoever begins a handshake goes away in the middle of it.
+      socket.on("error", () => socket.destroy());
+      socket.resume().end(greeting);
+    });
     await new Promise<void>((resolve) => greeter.listen(0, "127.0.0.1", resolve));
     return greeter;
   }
@@ -303,6 +307,19 @@ describe.runIf(process.platform === "linux")("deliver.sh", () => {
     expect(await readdir(layout.units)).not.toContain(socket(port));
     const dropIn = await readFile(join(layout.units, "gangway@.service.d/settings.conf"), "utf8");
     expect(dropIn).toContain(`Sockets=${socket(otherPort)} gangway-8021.socket`);
+  });
+
+  it("wants a greeting on the ports of bindings too, with TLS where it is implicit", async () => {
+    const first = await release("aaaa");
+    const own = (channel: "control" | "implicitTls") => ({
+      sites: [{ name: "default" }, { name: "own", bindings: [{ channel, port: otherPort }] }],
+    });
+    await deliver(first, own("control"));
+    expect(await readdir(layout.units)).toContain(`gangway-${String(otherPort)}.socket`);
+    // What greets there speaks no TLS.
+    const { code, stdout } = await failing(await release("bbbb"), own("implicitTls"));
+    expect(code).not.toBe(0);
+    expect(stdout).toContain("back at the previous release");
   });
 
   it.each([

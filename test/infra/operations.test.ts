@@ -24,6 +24,7 @@ describe("docs/operations.md", () => {
     const expected = {
       controlPort: 21,
       implicitTlsPort: 990,
+      boundPorts: [{ channel: "control", port: 2121 }],
       passivePorts: { first: 50000, last: 50099 },
       passiveSlices: 1,
       account: "probe",

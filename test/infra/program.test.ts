@@ -192,9 +192,10 @@ async function checkLayers(evaluator: Evaluator, samples: readonly SettingsInput
     const settings = parseSettings(input);
     const result = await evaluateProgram(evaluator, input, { secrets: SECRETS });
     const rows = readExposure(collectArtefacts(result.resources));
-    const { controlPort, implicitTlsPort, healthProbePort, passivePorts } = settings;
+    const { controlPort, implicitTlsPort, healthProbePort, passivePorts, sites } = settings;
+    const bound = sites.flatMap(({ bindings }) => bindings.map(({ port }) => port));
     const expected = mergeRanges([
-      ...[controlPort, implicitTlsPort, healthProbePort]
+      ...[controlPort, implicitTlsPort, healthProbePort, ...bound]
         .filter((port) => port !== undefined)
         .map(singlePort),
       passivePorts,

@@ -11,6 +11,10 @@ import { describeNetwork } from "../support/network-level.ts";
 import { LabStack } from "../support/lab-stack.ts";
 
 const RANGE = "50000-50019";
+const SITES = [
+  { name: "default" },
+  { name: "partners", bindings: [{ port: 2121 }, { channel: "implicitTls", port: 9900 }] },
+];
 
 const failures = (report: ProbeReport) =>
   report.checks.filter(({ outcome }) => outcome === "failed");
@@ -22,7 +26,10 @@ describeNetwork("the stack at the level network", () => {
   let stack: LabStack;
 
   beforeAll(async () => {
-    stack = await LabStack.up({ level: "network", settings: { passivePorts: RANGE } });
+    stack = await LabStack.up({
+      level: "network",
+      settings: { passivePorts: RANGE, sites: SITES },
+    });
   });
 
   afterAll(async () => {
@@ -37,6 +44,10 @@ describeNetwork("the stack at the level network", () => {
     expect(failures(report)).toEqual([]);
     const layers = report.checks.find(({ id }) => id.toLowerCase().includes("layer"));
     expect(layers?.outcome).toBe("passed");
+    expect(report.checks.find(({ id }) => id === "boundPorts")).toMatchObject({
+      outcome: "passed",
+      detail: "2121 with explicit TLS, 9900 with implicit TLS",
+    });
   });
 
   it("runs the server with the delivered settings and nothing else", () => {

@@ -7,12 +7,19 @@ import { effectsOfLevel } from "../../lab/effects-of-level.ts";
 import { readLabFile } from "../../lab/lab-file.ts";
 import { livingRoles } from "../../lab/processes.ts";
 import { LabStack } from "../support/lab-stack.ts";
+import { WireClient } from "../support/wire-client.ts";
+
+/** The second port needs privileges, which the level has not. */
+const SITES = [
+  { name: "default" },
+  { name: "partners", bindings: [{ port: 2121 }, { channel: "implicitTls", port: 992 }] },
+];
 
 describe("the stack at the level process", () => {
   let stack: LabStack;
 
   beforeAll(async () => {
-    stack = await LabStack.up({ level: "process" });
+    stack = await LabStack.up({ level: "process", settings: { sites: SITES } });
   });
 
   afterAll(async () => {
@@ -28,7 +35,7 @@ describe("the stack at the level process", () => {
     expect(named).toContain("controlPort");
     const movable = [
       ...["controlPort", "implicitTlsPort", "healthProbePort", "passivePorts", "machine"],
-      ...["externalAddress", "allowPrivateExternalAddress"],
+      ...["externalAddress", "allowPrivateExternalAddress", "sites"],
     ];
     expect(named.filter((setting) => !movable.includes(setting))).toEqual([]);
     expect(stack.settings.controlPort).toBeGreaterThanOrEqual(LOWEST_UNPRIVILEGED_PORT);
@@ -39,12 +46,38 @@ describe("the stack at the level process", () => {
     expect(JSON.parse(first)).toMatchObject({ event: "listening", addresses: "127.0.0.1" });
   });
 
+  it("serves a site at ports of its own, explicit and implicit, which the probe has proven", async () => {
+    const ports = stack.settings.sites[1]?.bindings.map(({ port = 0 }) => port) ?? [];
+    expect(ports.every((port) => port >= LOWEST_UNPRIVILEGED_PORT)).toBe(true);
+    const { address, credentials } = stack;
+    const siteAt = async (client: WireClient, secure: boolean): Promise<string> => {
+      expect((await client.reply()).code).toBe(220);
+      if (secure) {
+        await client.expect("AUTH TLS", 234);
+        await client.secure();
+      }
+      await client.expect(`USER ${credentials.account}`, 331);
+      await client.expect(`PASS ${credentials.password}`, 230);
+      return /on site (\S+)/.exec((await client.expect("STAT", 211)).text)?.[1] ?? "";
+    };
+    await using explicit = await WireClient.open(address, ports[0] ?? 0);
+    expect(await siteAt(explicit, true)).toBe("partners");
+    await using implicit = await WireClient.openTls(address, ports[1] ?? 0);
+    expect(await siteAt(implicit, false)).toBe("partners");
+    const report = await stack.verify();
+    expect(report.checks.find(({ id }) => id === "boundPorts")).toMatchObject({
+      outcome: "passed",
+      detail: `${String(ports[0])} with explicit TLS, ${String(ports[1])} with implicit TLS`,
+    });
+  });
+
   it("was proven by the probe, and keeps its ports over another up", async () => {
     const ports = stack.settings;
     const { log } = await stack.up({ keepaliveSeconds: 30 });
     expect(log.join("\n")).toMatch(/\d+ passed, 0 failed/);
     expect(stack.settings.controlPort).toBe(ports.controlPort);
     expect(stack.settings.passivePorts).toEqual(ports.passivePorts);
+    expect(stack.settings.sites).toEqual(ports.sites);
     const settings: unknown = JSON.parse(readFileSync(stack.machine.settingsFile, "utf8"));
     expect(settings).toMatchObject({ keepalive: { idleSeconds: 30 } });
   });

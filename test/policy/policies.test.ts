@@ -39,6 +39,11 @@ async function mutateSettings(
   });
 }
 
+const BOUND_SITE = {
+  name: "partners",
+  bindings: [{ port: 2121 }, { channel: "implicitTls", port: 9900 }],
+};
+
 describe("policies", () => {
   let deployed: readonly Seen[];
   let previewed: readonly Seen[];
@@ -93,6 +98,16 @@ describe("policies", () => {
         destinationPortRanges: ["21", "8080-8081"],
       });
       expect(of(await judge(changed))[0]).toContain("has 8080-8081 too much");
+    });
+
+    it("wants the ports of bindings open, in both groups", async () => {
+      const delivered = await mutateSettings(deployed, (content) => ({
+        ...content,
+        server: { ...content.server, sites: [{ name: "own" }, BOUND_SITE] },
+      }));
+      const findings = of(await judge(delivered));
+      expect(findings).toHaveLength(2);
+      expect(findings[0]).toContain("subnet-nsg lacks 2121, 9900");
     });
 
     it("finds a denial before the permission", async () => {

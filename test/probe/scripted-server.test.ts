@@ -2,7 +2,7 @@
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { holds, probeHost } from "../../probe/index.ts";
+import { holds, probeHost, type ProbeOptions } from "../../probe/index.ts";
 import { makeNamedCertificate } from "../support/named-certificate.ts";
 import { find, idsOf, optionsFor, probe } from "../support/probing.ts";
 import {
@@ -46,6 +46,29 @@ describe("a good server", () => {
     const { report } = await probe({ denyTlsForData: true }, { dataPolicy: "deny" });
     expect(holds(report)).toBe(true);
     expect(find(report, "clearData").outcome).toBe("passed");
+  });
+
+  it("greets on ports of bindings, with the TLS of their channel", async () => {
+    await using server = await startScriptedServer({});
+    const probeBound = (boundPorts: ProbeOptions["boundPorts"] & object) =>
+      probeHost({ ...optionsFor(server), timeoutSeconds: 1, boundPorts });
+    const [clear, secured] = [server.controlPort, server.implicitTlsPort];
+    const right = await probeBound([
+      { channel: "control", port: clear },
+      { channel: "implicitTls", port: secured },
+    ]);
+    expect(find(right, "boundPorts")).toMatchObject({
+      outcome: "passed",
+      detail: `${String(clear)} with explicit TLS, ${String(secured)} with implicit TLS`,
+    });
+    const wrong = await probeBound([{ channel: "implicitTls", port: clear }]);
+    expect(find(wrong, "boundPorts").outcome).toBe("failed");
+    const closed = await probeBound([{ channel: "control", port: server.passivePorts.last + 1 }]);
+    expect(find(closed, "boundPorts")).toMatchObject({
+      outcome: "failed",
+      suspect: "server",
+      setting: "sites[].bindings[].port",
+    });
   });
 
   it("passes with a range of one port", async () => {

@@ -1,6 +1,7 @@
 /** Random valid settings of a stack. */
 import fc from "fast-check";
 import {
+  CHANNELS,
   ContractError,
   formatCidr,
   formatRange,
@@ -41,6 +42,11 @@ const passive = fc
     };
   });
 
+/** A site with a port of its own, now and then. */
+const bound = fc.option(fc.record({ channel: fc.constantFrom(...CHANNELS), port }), {
+  nil: undefined,
+});
+
 /** Settings as they could stand in a stack file, of which the contract approves. */
 export const arbitrarySettings: fc.Arbitrary<SettingsInput> = fc
   .record({
@@ -54,9 +60,13 @@ export const arbitrarySettings: fc.Arbitrary<SettingsInput> = fc
     clientCidrs: fc.array(cidr, { maxLength: 6 }),
     adminCidrs: fc.array(cidr, { maxLength: 3 }),
     sourceCidrs: fc.array(cidr, { maxLength: 3 }),
+    bound,
   })
-  .map(({ passive: range, sourceCidrs, ...rest }): SettingsInput => ({
+  .map(({ passive: range, sourceCidrs, bound: binding, ...rest }): SettingsInput => ({
     ...rest,
+    ...(binding === undefined
+      ? {}
+      : { sites: [{ name: "default" }, { name: "own", bindings: [binding] }] }),
     ...range,
     probe: { sourceCidrs },
   }))

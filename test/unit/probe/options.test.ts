@@ -48,6 +48,7 @@ describe("options", () => {
     [{ host: "ftp://example.com/" }, "host"],
     [{ controlPort: 0 }, "port"],
     [{ implicitTlsPort: 70000 }, "implicit-port"],
+    [{ boundPorts: [{ channel: "control", port: 0 }] }, "bound-ports"],
     [{ passivePorts: { first: 5, last: 4 } }, "passive-range"],
     [{ advertisedAddress: "example.com" }, "advertised"],
     [{ fingerprint: "abc" }, "fingerprint"],
