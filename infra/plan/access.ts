@@ -8,6 +8,7 @@ import {
   HIGHEST_PORT,
   LOWEST_UNPRIVILEGED_PORT,
   singlePort,
+  SSH_PORT,
   type Channel,
   type PortRange,
   type Settings,
@@ -34,9 +35,6 @@ export interface AccessRule {
   /** Source ports of active data connections; empty: any. */
   readonly sourcePorts: readonly number[];
 }
-
-/** Where sshd listens, as distributions ship it. */
-const SSH = singlePort(22);
 
 type ClientPurpose = "Control" | "ImplicitTls" | "PassiveRange";
 
@@ -122,9 +120,15 @@ export function planAccess(settings: Settings): readonly AccessRule[] {
 function planBastion({ bastion }: Settings): readonly AccessRule[] {
   if (bastion.mode === "off") return [];
   return [
-    inbound("AllowBastionToSsh", PRIORITY.bastion, [SSH], addresses([bastion.subnetCidr]), {
-      description: "Administrators, through Bastion only.",
-    }),
+    inbound(
+      "AllowBastionToSsh",
+      PRIORITY.bastion,
+      [singlePort(SSH_PORT)],
+      addresses([bastion.subnetCidr]),
+      {
+        description: "Administrators, through Bastion only.",
+      },
+    ),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** Policy 1: what every security group lets in is what the server serves. */
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
-import { controlPorts, singlePort, type PortRange } from "../../server/contract/index.ts";
+import { controlPorts, singlePort, SSH_PORT, type PortRange } from "../../server/contract/index.ts";
 import type { DeclaredDeliveries, DeliveredSettings } from "./declared-deliveries.ts";
 import { describeDifference, formatPorts, subtract } from "./port-sets.ts";
 import {
@@ -61,8 +61,6 @@ export function advertisedPorts(declared: DeclaredDeliveries): StackValidationPo
   };
 }
 
-const SSH = 22;
-
 /** Blocks of the stack's subnets for Bastion. */
 function bastionBlocks(resources: readonly PolicyResource[]): ReadonlySet<string> {
   const inline = resourcesOf(resources, "network:VirtualNetwork").flatMap(({ props }) =>
@@ -84,6 +82,6 @@ function isForBastion(rule: RuleFacts, blocks: ReadonlySet<string>): boolean {
     rule.allows &&
     rule.sources.length > 0 &&
     rule.sources.every((source) => blocks.has(source)) &&
-    rule.destinationPorts.every((text) => text === String(SSH))
+    rule.destinationPorts.every((text) => text === String(SSH_PORT))
   );
 }

@@ -12,6 +12,7 @@ import {
   formatRange,
   LOWEST_UNPRIVILEGED_PORT,
   singlePort,
+  SSH_PORT,
 } from "./ports.ts";
 import type { Finding, Invariant } from "./findings.ts";
 import type { Settings } from "./settings.ts";
@@ -47,7 +48,7 @@ const passiveRange: Invariant = ({ passivePorts: range }) => {
 
 /** The fixed ports of a declaration but those of bindings, by the setting that declares them. */
 function fixedPorts(settings: Settings): readonly { setting: string; port: number }[] {
-  const { healthProbePort, activeMode, sites } = settings;
+  const { healthProbePort, activeMode, bastion, sites } = settings;
   const control = controlPorts(settings, []);
   const active = activeMode
     ? controlPorts(settings, sites).map(({ setting, port }) => ({
@@ -55,7 +56,8 @@ function fixedPorts(settings: Settings): readonly { setting: string; port: numbe
         port: activeDataPort(port),
       }))
     : [];
-  return [...control, { setting: "healthProbePort", port: healthProbePort }, ...active];
+  const ssh = bastion.mode === "off" ? [] : [{ setting: "bastion (SSH)", port: SSH_PORT }];
+  return [...ssh, ...control, { setting: "healthProbePort", port: healthProbePort }, ...active];
 }
 
 const portsDisjoint: Invariant = (settings) => {

@@ -16,6 +16,9 @@ export const HIGHEST_PORT = 65535;
 /** Ports below this one need privileges on the machine and belong to well-known services. */
 export const LOWEST_UNPRIVILEGED_PORT = 1024;
 
+/** Where administrators log in to the machine through Bastion: sshd as distributions ship it. */
+export const SSH_PORT = 22;
+
 /** Connections that may wait to be accepted, per listener: the server's wish and the kernel's bound. */
 export const LISTEN_BACKLOG = 4096;
 

@@ -54,6 +54,20 @@ describe("ports of bindings that cannot be", () => {
     expect(messageOf(stack([binding], more))).toContain(`sites (own).bindings: ${problem}`);
   });
 
+  it("the port of SSH, where administrators log in through Bastion", () => {
+    const bastion = {
+      mode: "basic",
+      sshPublicKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada",
+    } as const;
+    expect(messageOf(stack([{ port: 22 }], { bastion }))).toBe(
+      "sites (own).bindings: 22 is bastion (SSH); choose another port.",
+    );
+    expect(messageOf({ controlPort: 22, bastion })).toContain(
+      "controlPort: 22 is also bastion (SSH)",
+    );
+    expect(messageOf(stack([{ port: 22 }]))).toBe("");
+  });
+
   it("one port for two channels", () => {
     expect(messageOf(stack([{ port: 2121 }, { channel: "implicitTls", port: 2121 }]))).toBe(
       "sites (own).bindings: implicitTls on 2121 is bound to the channel control too; give each channel a port of its own.",
