@@ -37,6 +37,11 @@ export interface SystemCalls {
    * FIN counting as one: SIOCOUTQ. Undefined when the descriptor is no connected socket.
    */
   unacknowledgedBytes(socket: number): number | undefined;
+  /**
+   * Has what arrives acknowledged as soon as it is read, until something is sent again: TCP_QUICKACK
+   * of tcp(7).
+   */
+  acknowledgeReads(socket: number): void;
   /** Gives memory that was freed, but lies between what is in use, back to the system: malloc_trim(3). */
   releaseMemory(): void;
 }
@@ -55,6 +60,8 @@ interface Koffi {
 
 const CACHESTAT = 451;
 const SIOCOUTQ = 0x5411;
+const IPPROTO_TCP = 6;
+const TCP_QUICKACK = 12;
 
 let loaded: SystemCalls | null | undefined;
 
@@ -103,12 +110,14 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
   const sendfile = libc.func("sendfile64", "int64", ["int", "int", "void *", "size_t"]);
   const trim = libc.func("malloc_trim", "int", ["size_t"]);
   const ioctl = libc.func("ioctl", "int", ["int", "unsigned long", "void *"]);
+  const setsockopt = libc.func("setsockopt", "int", ["int", "int", "int", "void *", "uint"]);
   const syscall = libc.func("syscall", "int64", ["int64", "int64", "void *", "void *", "int64"]);
   const pageBytes = Number(libc.func("getpagesize", "int", [])());
 
   // One of each is enough: no call outlives its turn.
   const position = new BigInt64Array(1);
   const queued = new Int32Array(1);
+  const on = new Int32Array([1]);
   const range = new BigUint64Array(2);
   const found = new BigUint64Array(5);
   let canTellCached = true;
@@ -149,6 +158,8 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
       const failed = Number(ioctl(socket, SIOCOUTQ, queued)) !== 0;
       return failed ? undefined : queued[0];
     },
+    acknowledgeReads: (socket) =>
+      void setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, on, on.byteLength),
     releaseMemory: () => void trim(0),
   };
 }

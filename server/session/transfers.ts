@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { activeDataPort } from "#contract";
 import { connectActive } from "../data/active-connection.ts";
+import { acknowledgePromptly } from "../data/prompt-acknowledgement.ts";
 import {
   compress,
   InflatingHandle,
@@ -137,21 +138,27 @@ export class RunningTransfer implements TransferStatus {
     const below = (records as Duplex | undefined as Socket | undefined) ?? socket;
     const channel = uploads ? tls.upload : tls.download;
     try {
-      return await inTime(this.#abort.signal, BOUNDS.tlsHandshakeSeconds, async (signal) => {
-        const securing = secureServerSocket(below, channel, {
-          signal,
-          requireSessionReuse: tls.requiresReuse,
-        });
-        if (announce === undefined) return await securing;
-        if (!(await settlesSoon(securing)) && raw.bytesRead > 0) {
-          await Promise.race([
-            securing,
-            pause(BOUNDS.earlyHandshakeMilliseconds, undefined, { ref: false }),
-          ]);
-        }
-        announce();
-        return await securing;
-      });
+      const secured = await inTime(
+        this.#abort.signal,
+        BOUNDS.tlsHandshakeSeconds,
+        async (signal) => {
+          const securing = secureServerSocket(below, channel, {
+            signal,
+            requireSessionReuse: tls.requiresReuse,
+          });
+          if (announce === undefined) return await securing;
+          if (!(await settlesSoon(securing)) && raw.bytesRead > 0) {
+            await Promise.race([
+              securing,
+              pause(BOUNDS.earlyHandshakeMilliseconds, undefined, { ref: false }),
+            ]);
+          }
+          announce();
+          return await securing;
+        },
+      );
+      if (uploads) acknowledgePromptly(raw);
+      return secured;
     } catch (error) {
       if (this.#abort.signal.aborted) throw new TransferError("aborted", { cause: error });
       throw error;

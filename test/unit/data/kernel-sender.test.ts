@@ -24,6 +24,7 @@ function scripted(answers: Partial<SystemCalls>): SystemCalls {
     sendFile: () => ({ kind: "moved", bytes: 1 }),
     isCached: () => true,
     unacknowledgedBytes: () => 0,
+    acknowledgeReads: () => undefined,
     releaseMemory: () => undefined,
     ...answers,
   };
