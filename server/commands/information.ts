@@ -4,7 +4,7 @@ import { reply } from "../protocol/replies.ts";
 import { currentSite } from "../session/principal.ts";
 import { NO_DATA } from "../session/state.ts";
 import { anything, nothing } from "./arguments.ts";
-import { answer, anytime, type Command } from "./command.ts";
+import { answer, anytime, type Command, type CommandContext } from "./command.ts";
 
 const VERBS_PER_LINE = 8;
 
@@ -13,7 +13,9 @@ export function createInformationCommands(
   table: () => ReadonlyMap<string, Command>,
 ): readonly Command[] {
   const features = anytime("FEAT", nothing, { inClear: true }, (context) => {
-    const lines = [...table().values()].flatMap((command) => command.features(context));
+    const lines = [...table().values()]
+      .filter(({ verb }) => !isDenied(context, verb))
+      .flatMap((command) => command.features(context));
     return answer(reply.systemStatus("Features:", ...lines.map((line) => ` ${line}`), "End"));
   });
 
@@ -21,7 +23,7 @@ export function createInformationCommands(
     "HELP",
     { ...anything, syntax: "[<command>]" },
     { inClear: true, keeps: ["restart"] },
-    (_context, argument) => {
+    (context, argument) => {
       if (argument !== undefined) {
         const command = table().get(argument.trim().toUpperCase());
         return answer(
@@ -30,7 +32,9 @@ export function createInformationCommands(
             : reply.help(`Syntax: ${command.verb} ${command.syntax}`.trimEnd()),
         );
       }
-      const verbs = [...table().keys()].filter((verb) => !verb.includes(" ")).toSorted();
+      const verbs = [...table().keys()]
+        .filter((verb) => !verb.includes(" ") && !isDenied(context, verb))
+        .toSorted();
       const lines: string[] = [];
       for (let index = 0; index < verbs.length; index += VERBS_PER_LINE) {
         lines.push(` ${verbs.slice(index, index + VERBS_PER_LINE).join(" ")}`);
@@ -40,6 +44,12 @@ export function createInformationCommands(
   );
 
   return [features, help, system, noOperation, abort];
+}
+
+/** Whether the site's request filter denies the command: what is announced has to work. */
+function isDenied({ view, state }: CommandContext, verb: string): boolean {
+  const [name = "", ...argument] = verb.split(" ");
+  return currentSite(view, state).filter.checkCommand(name, argument.join(" ")) !== undefined;
 }
 
 /** Old clients choose by it how to read LIST. */

@@ -63,10 +63,9 @@ export class SiteStorage implements Storage {
   }
 
   async entry(path: string): Promise<Entry> {
-    const place = this.#place(path, "unknown");
+    const place = await this.#placeOfEither(path);
     this.#requireAny(place.mapped);
     const entry = await place.storage.entry(place.path);
-    if (entry.kind === "file") this.#filter(path, "file");
     return place.mapped.isMountPoint ? { ...entry, name: nameOf(path) } : entry;
   }
 
@@ -125,8 +124,8 @@ export class SiteStorage implements Storage {
   }
 
   async rename(from: string, to: string): Promise<void> {
-    const source = this.#place(from, "unknown");
-    const target = this.#place(to, "unknown");
+    const source = this.#place(from, "directory");
+    const target = this.#place(to, "directory");
     for (const { mapped } of [source, target]) {
       this.#require("rename", mapped);
       refuseMountPoint(mapped);
@@ -136,7 +135,7 @@ export class SiteStorage implements Storage {
     }
     const moved = await source.storage.entry(source.path);
     // A name must not change into one that the filter would have refused, nor out of it.
-    if (moved.kind === "file") {
+    if (moved.kind !== "directory") {
       this.#filter(from, "file");
       this.#filter(to, "file");
     }
@@ -147,19 +146,19 @@ export class SiteStorage implements Storage {
   }
 
   async setModified(path: string, modifiedMs: number): Promise<void> {
-    const { mapped, storage, path: inside } = this.#place(path, "unknown");
+    const { mapped, storage, path: inside } = await this.#placeOfEither(path);
     this.#require("overwrite", mapped);
     await storage.setModified(inside, modifiedMs);
   }
 
   async setMode(path: string, mode: number): Promise<void> {
-    const { mapped, storage, path: inside } = this.#place(path, "unknown");
+    const { mapped, storage, path: inside } = await this.#placeOfEither(path);
     this.#require("overwrite", mapped);
     await storage.setMode(inside, mode);
   }
 
   async freeBytes(path: string): Promise<number | undefined> {
-    const { mapped, storage, path: inside } = this.#place(path, "unknown");
+    const { mapped, storage, path: inside } = await this.#placeOfEither(path);
     this.#requireAny(mapped);
     const free = await storage.freeBytes(inside);
     const quota = this.#isInHome(mapped) ? await this.uploads.quota() : undefined;
@@ -174,7 +173,7 @@ export class SiteStorage implements Storage {
    */
   async requireRoom(path: string, bytes: number): Promise<void> {
     this.uploads.requireFitting(bytes);
-    const { mapped, storage, path: inside } = this.#place(path, "unknown");
+    const { mapped, storage, path: inside } = await this.#placeOfEither(path);
     this.#requireAny(mapped);
     const free = await storage.freeBytes(inside);
     if (free !== undefined && bytes > free) throw new StorageError("noSpace");
@@ -202,6 +201,16 @@ export class SiteStorage implements Storage {
     }
     const { storagePath, confinement } = mapped;
     return { mapped, storage: this.#storageOf(mapped), path: below(confinement, storagePath) };
+  }
+
+  /** For what may be a file or a folder: only files are filtered by extension, and names of nothing. */
+  async #placeOfEither(path: string): Promise<Place> {
+    const place = this.#place(path, "directory");
+    const refusal = this.#rules.filter.checkPath(path, "unknown");
+    if (refusal === undefined) return place;
+    const entry = await findEntry(place.storage, place.path);
+    if (entry?.kind !== "directory") throw new DeniedError(refusal.kind, refusal.text);
+    return place;
   }
 
   #storageOf({ folder, confinement }: Pick<MappedPath, "folder" | "confinement">): StorageAdapter {

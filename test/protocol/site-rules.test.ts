@@ -171,6 +171,48 @@ describe("the request filter", () => {
     expect(await client.code("RNFR a.txt")).toBe(350);
     expect(await client.code("RNTO b.EXE")).toBe(550);
   });
+
+  it("leaves denied commands out of FEAT and HELP", async () => {
+    await using server = await start(
+      { requestFiltering: { commands: { mode: "deny", names: ["MLST", "XCRC", "OPTS UTF8"] } } },
+      [],
+    );
+    await using client = await login(server, "user1");
+    const { text } = await client.expect("FEAT", 211);
+    expect(text).toContain(" XMD5");
+    expect(text).not.toMatch(/MLST|XCRC|UTF8/u);
+    const help = (await client.expect("HELP", 214)).text;
+    expect(help).toContain(" MLSD ");
+    expect(help).not.toMatch(/MLST|XCRC/u);
+  });
+
+  it.each([
+    { mode: "allow" as const, extensions: [".txt"] },
+    { mode: "deny" as const, extensions: [".d", "."] },
+  ])("filters no folder by extension: $mode", async (fileExtensions) => {
+    await using server = await start({ requestFiltering: { fileExtensions } }, [
+      "conf.d/a.txt",
+      "plain/a.txt",
+      "file.d",
+    ]);
+    await using client = await login(server, "user1");
+    for (const folder of ["conf.d", "plain"]) {
+      expect(await client.code(`CWD ${folder}`)).toBe(250);
+      expect(await client.code("MLST a.txt")).toBe(250);
+      expect(await client.code("ALLO 1")).toBe(200);
+      expect(await client.code("CDUP")).toBe(250);
+      expect(await client.code(`STAT ${folder}`)).toBe(212);
+      expect(await client.code(`MFMT 20240131120000 ${folder}`)).toBe(213);
+      expect(await client.code(`RNFR ${folder}`)).toBe(350);
+      expect(await client.code(`RNTO ${folder}.d`)).toBe(250);
+      expect(await client.code(`RMD ${folder}.d`)).toBe(550);
+      expect(await client.code(`DELE ${folder}.d/a.txt`)).toBe(250);
+      expect(await client.code(`RMD ${folder}.d`)).toBe(250);
+    }
+    for (const line of ["MLST file.d", "RNFR file.d", "MLST missing.d", "CWD file.d"]) {
+      expect(await client.code(line)).toBe(550);
+    }
+  });
 });
 
 describe("user isolation", () => {
