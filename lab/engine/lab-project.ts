@@ -4,6 +4,7 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { parse, stringify } from "yaml";
 import { writeWhole } from "../cloud/state.ts";
 import { isRecord, type Properties, type Value } from "../cloud/values.ts";
@@ -31,8 +32,9 @@ export function copyProject({ projectFolder, folder, stack, stackFile }: Project
 }
 
 /**
- * Settings of the source win over the copy's, and what left the source leaves the copy; settings
- * that were made on the copy stay. Encrypted values cannot be read with the lab's key: left out.
+ * A setting that changes in the source changes in the copy, and what left the source leaves the
+ * copy; what was set on the copy (`pulumi config set`) stays until then. Encrypted values cannot be
+ * read with the lab's key: left out.
  */
 function applyStackFile(source: string | undefined, folder: string, stack: string): string {
   const copy = join(folder, `Pulumi.${stack}.yaml`);
@@ -43,8 +45,10 @@ function applyStackFile(source: string | undefined, folder: string, stack: strin
       ([, value]) => !(isRecord(value) && "secure" in value),
     ),
   );
-  const kept = Object.entries(configOf(before)).filter(([key]) => !(key in applied));
-  const config = { ...Object.fromEntries(kept), ...wanted };
+  const isOurs = (key: string): boolean =>
+    key in applied ? isDeepStrictEqual(applied[key], wanted[key]) : !(key in wanted);
+  const kept = Object.entries(configOf(before)).filter(([key]) => isOurs(key));
+  const config = { ...wanted, ...Object.fromEntries(kept) };
   writeWhole(copy, stringify({ ...before, config }));
   writeWhole(appliedFile(folder, stack), stringify({ config: wanted }));
   return copy;

@@ -96,6 +96,23 @@ describe("the lab's copy of a stack file", () => {
     });
   });
 
+  it("keeps what was set on it in place of the source's, until that changes", async () => {
+    const { folder, source, copied, copy } = await project(
+      "name: web\n",
+      "config:\n  web:accounts: [{ name: ada }]\n  web:key: clear\n",
+    );
+    await using _ = folder;
+    const own = {
+      "web:accounts": [{ name: "ada" }, { name: "ben" }],
+      "web:key": { secure: "v1:xyz" },
+    };
+    await writeFile(copy(), JSON.stringify({ config: own }));
+    expect(await copied()).toEqual({ config: own });
+    expect(await copied()).toEqual({ config: own });
+    await writeFile(source, "config:\n  web:accounts: [{ name: eve }]\n  web:key: clear\n");
+    expect(await copied()).toEqual({ config: { ...own, "web:accounts": [{ name: "eve" }] } });
+  });
+
   it("is empty where the project has none", async () => {
     const { folder, copied } = await project("name: web\n");
     await using _ = folder;
