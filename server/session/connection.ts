@@ -26,6 +26,8 @@ export interface ConnectionOwner {
 export interface HandshakeFacts {
   readonly serverName: string | undefined;
   readonly certificate: ClientCertificate | undefined;
+  /** As Node names it: `TLSv1.3`. */
+  readonly version: string | undefined;
 }
 
 export class ControlConnection {
@@ -110,7 +112,8 @@ export class ControlConnection {
       this.#socket = secured.socket;
       this.#leaveTls = secured.leave;
       this.#attach();
-      return { serverName, certificate: secured.certificate };
+      const version = secured.socket.getProtocol() ?? undefined;
+      return { serverName, certificate: secured.certificate, version };
     } catch (error) {
       this.#owner.onClosed();
       throw error;

@@ -102,12 +102,22 @@ function checkData(rules: CommandRules, state: SessionState, policy: TlsPolicy):
  */
 export function checkCredentials(
   state: SessionState,
-  policy: TlsPolicy,
+  policy: TlsPolicy & Pick<SiteTlsPolicy, "minVersion">,
   anonymous: boolean,
 ): Reply | undefined {
-  if (state.control === "private") return undefined;
+  if (state.control === "private") return checkVersion(state, policy.minVersion);
   return policy.controlPolicy === "require" ||
     (policy.controlPolicy === "requireForCredentials" && !anonymous)
     ? reply.policyDenied("TLS is required to log in; use AUTH TLS first.")
+    : undefined;
+}
+
+/** A user name may lead to a stricter site than the one that TLS was set up for. */
+function checkVersion(
+  { handshake }: SessionState,
+  minVersion: SiteTlsPolicy["minVersion"],
+): Reply | undefined {
+  return handshake.kind === "done" && minVersion === "TLSv1.3" && handshake.version === "TLSv1.2"
+    ? reply.policyDenied("This site needs TLS 1.3.")
     : undefined;
 }

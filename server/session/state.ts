@@ -55,6 +55,8 @@ export type Handshake =
       readonly channels: SessionChannels;
       /** What the client has shown, where it was asked for one. */
       readonly certificate: ClientCertificate | undefined;
+      /** As Node names it: `TLSv1.3`. */
+      readonly version: string | undefined;
     };
 
 export interface SessionState {

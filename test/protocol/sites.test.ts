@@ -13,7 +13,7 @@ import { WireClient } from "../support/wire-client.ts";
 const one = "ftpsite01.com";
 const two = "ftpsite02.com";
 
-async function start() {
+async function start(tls: { minVersion?: "TLSv1.3" } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "gangway-sites-"));
   const site = async (name: string, externalAddress: string) => {
     const { certificate, key, fingerprint } = await makeNamedCertificate({ names: [name] });
@@ -23,7 +23,7 @@ async function start() {
   };
   const first = await site(one, "203.0.113.1");
   const second = await site(two, "203.0.113.2");
-  const sites = [first.settings, second.settings];
+  const sites = [first.settings, { ...second.settings, tls }];
   const server = await startServer({ tls: true, settings: { sites } });
   return { server, first, second };
 }
@@ -69,5 +69,21 @@ describe("two sites on one server", () => {
     await client.login(`${two}${separator}alice`);
     expect((await client.expect("PASV", 227)).text).toContain("203,0,113,2,");
     expect((await server.logged("loggedIn"))["site"]).toBe(two);
+  });
+
+  it("hold a user name to the TLS version of the site that it leads to", async () => {
+    const { server } = await start({ minVersion: "TLSv1.3" });
+    await using _server = server;
+    for (const [maxVersion, code] of [
+      ["TLSv1.2", 534],
+      ["TLSv1.3", 331],
+    ] as const) {
+      await using client = await WireClient.open(server.host, server.controlPort);
+      await client.reply();
+      await client.expect("AUTH TLS", 234);
+      await client.secure({ maxVersion });
+      await client.expect(`USER ${two}|alice`, code);
+      await client.expect(`USER ${one}|alice`, 331);
+    }
   });
 });

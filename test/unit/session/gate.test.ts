@@ -138,9 +138,8 @@ describe("credentials", () => {
   ] as const)(
     "policy %s, control %s, anonymous %s → %s",
     (controlPolicy, control, anonymous, code) => {
-      expect(checkCredentials(state({ control }), { ...LAX, controlPolicy }, anonymous)?.code).toBe(
-        code,
-      );
+      const policy = { ...LAX, controlPolicy, minVersion: "TLSv1.2" } as const;
+      expect(checkCredentials(state({ control }), policy, anonymous)?.code).toBe(code);
     },
   );
 });
