@@ -102,22 +102,34 @@ function checkData(rules: CommandRules, state: SessionState, policy: TlsPolicy):
  */
 export function checkCredentials(
   state: SessionState,
-  policy: TlsPolicy & Pick<SiteTlsPolicy, "minVersion">,
+  policy: TlsPolicy & Demands,
   anonymous: boolean,
 ): Reply | undefined {
-  if (state.control === "private") return checkVersion(state, policy.minVersion);
+  if (state.control === "private") return checkDemands(state, policy);
   return policy.controlPolicy === "require" ||
     (policy.controlPolicy === "requireForCredentials" && !anonymous)
     ? reply.policyDenied("TLS is required to log in; use AUTH TLS first.")
     : undefined;
 }
 
-/** A user name may lead to a stricter site than the one that TLS was set up for. */
-function checkVersion(
+/** What one site may ask of TLS and another may not. */
+type Demands = Pick<SiteTlsPolicy, "minVersion" | "ciphers" | "sessionReuse">;
+
+/**
+ * A user name may lead to a stricter site than the one that TLS was set up for, whose channels the
+ * session keeps (`tlsOfHandshake`).
+ */
+function checkDemands(
   { handshake }: SessionState,
-  minVersion: SiteTlsPolicy["minVersion"],
+  { minVersion, ciphers, sessionReuse }: Demands,
 ): Reply | undefined {
-  return handshake.kind === "done" && minVersion === "TLSv1.3" && handshake.version === "TLSv1.2"
-    ? reply.policyDenied("This site needs TLS 1.3.")
+  if (handshake.kind !== "done") return undefined;
+  const { version, channels } = handshake;
+  if (minVersion === "TLSv1.3" && version === "TLSv1.2") {
+    return reply.policyDenied("This site needs TLS 1.3.");
+  }
+  return (sessionReuse === "require" && !channels.requiresReuse) ||
+    (ciphers !== "" && ciphers !== channels.ciphers)
+    ? reply.policyDenied("This site has TLS of its own; name it by SNI or HOST before AUTH TLS.")
     : undefined;
 }

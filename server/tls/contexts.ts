@@ -73,6 +73,8 @@ export interface TlsChannels {
 export interface SessionChannels extends TlsChannels {
   /** Data connections that resume no session of this control connection are refused. */
   readonly requiresReuse: boolean;
+  /** What they were limited to, in OpenSSL's names; empty: Node's. */
+  readonly ciphers: string;
   /** The control connection can leave TLS again (CCC). */
   readonly clearable: boolean;
 }
@@ -238,6 +240,7 @@ function openGeneration(
   const channels: SessionChannels = {
     ...channelsOf(() => generation),
     requiresReuse: options.sessionReuse === "require",
+    ciphers: options.ciphers ?? "",
     clearable: options.clearCommandChannel ?? false,
   };
   return { ...generation, channels };

@@ -13,7 +13,13 @@ import { WireClient } from "../support/wire-client.ts";
 const one = "ftpsite01.com";
 const two = "ftpsite02.com";
 
-async function start(tls: { minVersion?: "TLSv1.3" } = {}) {
+interface OwnTls {
+  readonly minVersion?: "TLSv1.3";
+  readonly sessionReuse?: "require";
+  readonly ciphers?: string;
+}
+
+async function start(tls: OwnTls = {}) {
   const folder = await mkdtemp(join(tmpdir(), "gangway-sites-"));
   const site = async (name: string, externalAddress: string) => {
     const { certificate, key, fingerprint } = await makeNamedCertificate({ names: [name] });
@@ -86,4 +92,22 @@ describe("two sites on one server", () => {
       await client.expect(`USER ${one}|alice`, 331);
     }
   });
+
+  it.each([{ sessionReuse: "require" }, { ciphers: "TLS_AES_256_GCM_SHA384" }] as const)(
+    "let no user name lead around a site's own %j",
+    async (tls) => {
+      const { server } = await start(tls);
+      await using _server = server;
+      for (const [names, code] of [
+        [{}, 534],
+        [{ servername: two }, 331],
+      ] as const) {
+        await using client = await WireClient.open(server.host, server.controlPort);
+        await client.reply();
+        await client.expect("AUTH TLS", 234);
+        await client.secure(names);
+        await client.expect(`USER ${two}|alice`, code);
+      }
+    },
+  );
 });

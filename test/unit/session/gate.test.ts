@@ -138,7 +138,8 @@ describe("credentials", () => {
   ] as const)(
     "policy %s, control %s, anonymous %s → %s",
     (controlPolicy, control, anonymous, code) => {
-      const policy = { ...LAX, controlPolicy, minVersion: "TLSv1.2" } as const;
+      const demands = { minVersion: "TLSv1.2", ciphers: "", sessionReuse: "allow" } as const;
+      const policy = { ...LAX, ...demands, controlPolicy };
       expect(checkCredentials(state({ control }), policy, anonymous)?.code).toBe(code);
     },
   );
