@@ -21,7 +21,10 @@ export function register(program: Command): void {
       "Explain what an account may do at a path, as the account sees it, and which rule decides each right. Exit code 1 when nothing is allowed. Rights of the file system come on top.",
     )
     .argument("<user>", "name of an account")
-    .argument("<path>", "path as the client sees it, for example /incoming/a.txt")
+    .argument(
+      "<path>",
+      "path as the client sees it, for example /incoming/a.txt; a folder ends in a slash",
+    )
     .option("--settings <file>", "a server's settings file, JSON or YAML")
     .option("--stack <name>", "stack whose file Pulumi.<name>.yaml is read")
     .option("--site <name>", "site; the first one when left out")

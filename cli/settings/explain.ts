@@ -21,7 +21,7 @@ import type { LoadedSettings } from "./source.ts";
 
 export interface AccessRequest {
   readonly user: string;
-  /** As the client sees it. */
+  /** As the client sees it; a folder's ends in a slash. */
   readonly path: string;
   /** Undefined: the first site. */
   readonly site: string | undefined;
@@ -91,7 +91,7 @@ export function reportAccess(settings: LoadedSettings, request: AccessRequest): 
   const refusal =
     refuseAccount(account, site) ??
     client.find(({ allowed }) => !allowed)?.text ??
-    refuseRequest(site, clientPath, request.command);
+    refuseRequest(site, clientPath, request);
   const explained = explainAccess(planAuthorization(site.authorization), principal, sitePath);
   return {
     ...base,
@@ -119,13 +119,13 @@ function refuseAccount(account: Account, site: Site): string | undefined {
 function refuseRequest(
   { requestFiltering }: Site,
   clientPath: string,
-  command: string | undefined,
+  { command, path }: AccessRequest,
 ): string | undefined {
   const filter = planRequestFilter(requestFiltering);
   const [verb = "", word] = command?.trim().split(/\s+/u) ?? [];
   const refusal =
     (verb === "" ? undefined : filter.checkCommand(verb, word)) ??
-    filter.checkPath(clientPath, "unknown");
+    filter.checkPath(clientPath, path.endsWith("/") ? "directory" : "file");
   return refusal?.text;
 }
 

@@ -105,6 +105,17 @@ describe("gangway access", () => {
     ).toThrow(/hook is not asked/u);
   });
 
+  it("filters extensions of files, and takes what ends in a slash for a folder", () => {
+    const [site] = declared.sites;
+    const requestFiltering = { fileExtensions: { mode: "deny", extensions: [".exe"] } };
+    const sites = [{ ...site, requestFiltering }];
+    const filtered = parseWith(serverSettingsSchema, { ...declared, sites });
+    const refusalOf = (path: string) =>
+      reportAccess(filtered, { user: "ann", path, site: undefined }).refusal;
+    expect(refusalOf("/x.exe")).toContain("fileExtensions");
+    expect(refusalOf("/x.exe/")).toBeUndefined();
+  });
+
   it("puts a command to the request filter", () => {
     const [site] = declared.sites;
     const filtered = parseWith(serverSettingsSchema, {
