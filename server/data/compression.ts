@@ -75,6 +75,7 @@ export class InflatingHandle implements WriteHandle {
   readonly #target: WriteHandle;
   readonly #inflate: Inflate = createInflate();
   readonly #drained: Promise<void>;
+  #given = 0;
 
   /** @param ascii converts CRLF to LF once decompressed. */
   constructor(target: WriteHandle, ascii: boolean) {
@@ -87,7 +88,7 @@ export class InflatingHandle implements WriteHandle {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    // What follows the end of the compressed stream is no part of the file.
+    this.#given += chunk.length;
     const written = new Promise<void>((resolve) => this.#inflate.write(chunk, () => resolve()));
     await Promise.race([this.#drained, written]);
   }
@@ -95,6 +96,8 @@ export class InflatingHandle implements WriteHandle {
   async commit(): Promise<string> {
     this.#inflate.end();
     await this.#drained;
+    // What follows the end of the compressed stream is no part of the file, nor of anything else.
+    if (this.#inflate.bytesWritten < this.#given) throw new TransferError("damaged");
     return this.#target.commit();
   }
 
