@@ -14,6 +14,7 @@ const passwordHash = await hashPassword("secret", { logCost: 4, blockSize: 8, pa
 const ACCOUNTS: ServerSettingsFile["accounts"] = [
   { name: "user1", passwordHash, groups: ["FTPUsersA"] },
   { name: "user3", passwordHash, groups: ["FTPUsersB"] },
+  { name: "user5", passwordHash, domain: "CORP" },
   { name: "anonymous", anonymous: true },
 ];
 
@@ -231,6 +232,20 @@ describe("user isolation", () => {
     expect(await user1.code("CWD ..")).toBe(250);
     expect(await user1.code("CWD /LocalUser")).toBe(550);
     expect(await user1.code("SIZE ../user3/x")).toBe(550);
+  });
+
+  it("knows the accounts of a domain by both names, and of that domain only", async () => {
+    await using server = await start({ userIsolation: { mode: "userName" } }, ["CORP/user5/five"]);
+    for (const name of ["user5", String.raw`CORP\user5`, String.raw`corp\user5`]) {
+      await using client = await login(server, name);
+      expect((await client.expect("STAT /", 212)).text).toContain("five");
+    }
+    for (const name of [String.raw`OTHER\user5`, String.raw`CORP\user1`]) {
+      await using client = await WireClient.open(server.host, server.controlPort);
+      await client.reply();
+      await client.expect(`USER ${name}`, 331);
+      expect(await client.code("PASS secret")).toBe(530);
+    }
   });
 
   it("refuses who has no folder when homes are not made", async () => {
