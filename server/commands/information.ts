@@ -47,7 +47,7 @@ export function createInformationCommands(
 }
 
 /** Whether the site's request filter denies the command: what is announced has to work. */
-function isDenied({ view, state }: CommandContext, verb: string): boolean {
+export function isDenied({ view, state }: CommandContext, verb: string): boolean {
   const [name = "", ...argument] = verb.split(" ");
   return currentSite(view, state).filter.checkCommand(name, argument.join(" ")) !== undefined;
 }

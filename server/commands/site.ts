@@ -5,6 +5,7 @@ import { parseTimeValue } from "../protocol/times.ts";
 import { anything, toPath, wordAndPath } from "./arguments.ts";
 import { quota } from "./space.ts";
 import { answer, anytime, loggedIn, type ArgumentKind, type Command } from "./command.ts";
+import { isDenied } from "./information.ts";
 import { changeModified, NOT_KEPT } from "./modification-times.ts";
 
 const changeMode = loggedIn(
@@ -53,7 +54,7 @@ const help = anytime(
   "SITE HELP",
   { ...anything, syntax: "[<command>]" },
   {},
-  (_context, argument) => {
+  (context, argument) => {
     if (argument !== undefined) {
       const asked = `SITE ${argument.trim().toUpperCase()}`;
       const command = NAMED_COMMANDS.find(({ verb }) => verb === asked);
@@ -66,7 +67,9 @@ const help = anytime(
     return answer(
       reply.help(
         "SITE commands",
-        ...NAMED_COMMANDS.map(({ verb, syntax }) => ` ${verb} ${syntax}`.trimEnd()),
+        ...NAMED_COMMANDS.filter(({ verb }) => !isDenied(context, verb)).map(({ verb, syntax }) =>
+          ` ${verb} ${syntax}`.trimEnd(),
+        ),
         "End of help",
       ),
     );

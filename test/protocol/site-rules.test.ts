@@ -173,9 +173,10 @@ describe("the request filter", () => {
     expect(await client.code("RNTO b.EXE")).toBe(550);
   });
 
-  it("leaves denied commands out of FEAT and HELP", async () => {
+  it("leaves denied commands out of FEAT, HELP and SITE HELP", async () => {
+    const names = ["MLST", "XCRC", "OPTS UTF8", "SITE CHMOD"];
     await using server = await start(
-      { requestFiltering: { commands: { mode: "deny", names: ["MLST", "XCRC", "OPTS UTF8"] } } },
+      { requestFiltering: { commands: { mode: "deny", names } } },
       [],
     );
     await using client = await login(server, "user1");
@@ -185,6 +186,9 @@ describe("the request filter", () => {
     const help = (await client.expect("HELP", 214)).text;
     expect(help).toContain(" MLSD ");
     expect(help).not.toMatch(/MLST|XCRC/u);
+    const site = (await client.expect("SITE HELP", 214)).text;
+    expect(site).toContain("SITE UTIME");
+    expect(site).not.toContain("CHMOD");
   });
 
   it.each([
