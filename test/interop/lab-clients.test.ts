@@ -114,7 +114,7 @@ describe("on loopback, at the level process", () => {
 
   afterAll(() => lab[Symbol.asyncDispose]());
 
-  it.concurrent.each([
+  it.each([
     ["basic-ftp", "plain", "EPSV", LARGE_TREE],
     ["lftp", "implicit", "PASV", SMALL_TREE],
     ["ftplib", "explicit", "EPSV", SMALL_TREE],
@@ -142,8 +142,7 @@ describeNetwork("through the lab's edge", () => {
     expect(entries.filter((entry) => entry.isFile()).length).toBeGreaterThan(2500);
   });
 
-  // Side by side: most of the time each client waits for an answer.
-  it.concurrent.each(LARGE)(
+  it.each(LARGE)(
     "%s moves several thousand files, %s, %s",
     async (client, mode, passive) => {
       await lab.roundTrip(client, mode, passive, LARGE_TREE);
@@ -151,7 +150,7 @@ describeNetwork("through the lab's edge", () => {
     LARGE_TIMEOUT_MILLISECONDS,
   );
 
-  it.concurrent.each(SMALL)("%s moves a package, %s, %s", async (client, mode, passive) => {
+  it.each(SMALL)("%s moves a package, %s, %s", async (client, mode, passive) => {
     await lab.roundTrip(client, mode, passive, SMALL_TREE);
   });
 
