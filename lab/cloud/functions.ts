@@ -5,7 +5,7 @@ import { LAB_CLIENT, LAB_DEPLOYER, LAB_SUBSCRIPTION, LAB_TENANT } from "./identi
 import type { ResourceType } from "./resource-type.ts";
 import type { CloudState } from "./state.ts";
 import { RESOURCE_TYPES } from "./types/index.ts";
-import { accountIdOf, accountKeys } from "./types/storage-account.ts";
+import { accountKeys, storageAccount } from "./types/storage-account.ts";
 import type { Properties } from "./values.ts";
 
 /** A function with the properties it takes. */
@@ -30,7 +30,7 @@ const listStorageAccountKeys: CloudFunction = {
   token: "azure-native:storage:listStorageAccountKeys",
   takes: ["resourceGroupName", "accountName"],
   call: (args, state) => {
-    const id = accountIdOf(args);
+    const id = storageAccount.id(args);
     existing(state, id);
     return { keys: accountKeys(id) };
   },

@@ -1,10 +1,10 @@
 /** Looking up what a declaration refers to, and Azure's answers when it is not there. */
 import { ArmError } from "./errors.ts";
-import { resourceGroupId, resourceGroupOf, sameId } from "./identifiers.ts";
+import { resourceGroupOf, sameId } from "./identifiers.ts";
 import { normalizeRegion } from "./regions.ts";
 import { sha256 } from "./state.ts";
 import type { CloudResource, CloudState } from "./state.ts";
-import { isRecord, textAt, type Properties, type Value } from "./values.ts";
+import { isRecord, textAt, type Value } from "./values.ts";
 
 /** Region of a resource, in Azure's short form. */
 export function regionOf(resource: CloudResource): string {
@@ -78,12 +78,6 @@ export const BACKUP_VAULT = "azure-native:dataprotection:BackupVault";
 export const BACKUP_POLICY = "azure-native:dataprotection:BackupPolicy";
 export const BACKUP_INSTANCE = "azure-native:dataprotection:BackupInstance";
 export const RESOURCE_GROUP = "azure-native:resources:ResourceGroup";
-
-/** Id of a resource of a provider, from the properties that name it. */
-export const idIn =
-  (armType: string, nameProperty: string) =>
-  (inputs: Properties): string =>
-    `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/${armType}/${textAt(inputs, nameProperty) ?? ""}`;
 
 /** Refuses a reference to something that is not there, as the Azure Resource Manager does. */
 export function existingResource(

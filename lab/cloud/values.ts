@@ -74,6 +74,14 @@ export function listAt(
   return isList(found) ? found : [];
 }
 
+/** Whether a value is a number from `least` to `most`, both included. */
+export function isBetween(
+  value: Value | undefined,
+  { least, most }: { readonly least: number; readonly most: number },
+): value is number {
+  return typeof value === "number" && value >= least && value <= most;
+}
+
 /** Drops properties without a value, at every depth, as JSON and Pulumi do. */
 export function compact(properties: OptionalProperties): Properties {
   const entries: [string, Value][] = [];

@@ -1,11 +1,11 @@
 /** Action groups, metric alerts and scheduled query rules. The lab fires none of them. */
 import { ArmError } from "../errors.ts";
 import { alertName } from "../names.ts";
+import { groupProperties, inGroup, withoutPlace } from "../placement.ts";
 import {
   ACTION_GROUP,
   etagOf,
   existingResource,
-  idIn,
   VIRTUAL_MACHINE,
   WORKSPACE,
 } from "../references.ts";
@@ -13,7 +13,6 @@ import type { PutRequest, ResourceType } from "../resource-type.ts";
 import {
   choice,
   flag,
-  map,
   object,
   objects,
   recorded,
@@ -22,29 +21,22 @@ import {
   texts,
   whole,
 } from "../shapes.ts";
-import { listAt, textAt, type OptionalProperties, type Properties } from "../values.ts";
+import { isBetween, listAt, textAt, type Properties } from "../values.ts";
 
 const LONGEST_SHORT_NAME = 12;
 
-const named = (properties: Properties, property: string): OptionalProperties => ({
-  ...properties,
-  resourceGroupName: undefined,
-  [property]: undefined,
-});
-
 export const actionGroup: ResourceType = {
   token: ACTION_GROUP,
-  armType: "Microsoft.Insights/actionGroups",
+  ...inGroup("Microsoft.Insights/actionGroups", {
+    property: "actionGroupName",
+    auto: "random",
+    rule: alertName,
+  }),
   apiVersion: "2024-10-01-preview",
-  naming: { property: "actionGroupName", auto: "random", rule: alertName },
-  parents: ["resourceGroupName"],
-  id: idIn("Microsoft.Insights/actionGroups", "actionGroupName"),
   global: true,
   properties: {
-    resourceGroupName: required(text()),
-    actionGroupName: text(),
+    ...groupProperties("actionGroupName"),
     location: required(recorded(text())),
-    tags: map(),
     groupShortName: required(text()),
     enabled: required(recorded(flag())),
     emailReceivers: objects({
@@ -76,7 +68,7 @@ export const actionGroup: ResourceType = {
     if (new Set(receivers).size < receivers.length) {
       throw new ArmError("BadRequest", "Receiver names must be unique within an action group.");
     }
-    return named(inputs, "actionGroupName");
+    return withoutPlace(inputs, "actionGroupName");
   },
 };
 
@@ -111,8 +103,7 @@ function refuseTiming(inputs: Properties, windows: readonly string[]): void {
       `windowSize '${window}' with evaluationFrequency '${frequency}' is not supported: one of ${windows.join(", ")}, and not shorter than the frequency.`,
     );
   }
-  const severity = inputs["severity"];
-  if (typeof severity !== "number" || severity < SEVERITY.least || severity > SEVERITY.most) {
+  if (!isBetween(inputs["severity"], SEVERITY)) {
     throw new ArmError("BadRequest", `The severity must be from 0 to 4.`);
   }
 }
@@ -136,19 +127,23 @@ const timing = {
   autoMitigate: recorded(flag()),
 };
 
+const operator = required(
+  choice(["Equals", "GreaterThan", "GreaterThanOrEqual", "LessThan", "LessThanOrEqual"]),
+);
+const timeAggregation = required(choice(["Average", "Count", "Maximum", "Minimum", "Total"]));
+
 export const metricAlert: ResourceType = {
   token: "azure-native:monitor:MetricAlert",
-  armType: "Microsoft.Insights/metricAlerts",
+  ...inGroup("Microsoft.Insights/metricAlerts", {
+    property: "ruleName",
+    auto: "random",
+    rule: alertName,
+  }),
   apiVersion: "2018-03-01",
-  naming: { property: "ruleName", auto: "random", rule: alertName },
-  parents: ["resourceGroupName"],
-  id: idIn("Microsoft.Insights/metricAlerts", "ruleName"),
   global: true,
   properties: {
-    resourceGroupName: required(text()),
-    ruleName: text(),
+    ...groupProperties("ruleName"),
     location: required(recorded(text())),
-    tags: map(),
     ...timing,
     criteria: required(
       object({
@@ -166,10 +161,8 @@ export const metricAlert: ResourceType = {
           name: required(text()),
           metricName: required(choice(["VmAvailabilityMetric"])),
           metricNamespace: choice(["Microsoft.Compute/virtualMachines"]),
-          timeAggregation: required(choice(["Average", "Count", "Maximum", "Minimum", "Total"])),
-          operator: required(
-            choice(["Equals", "GreaterThan", "GreaterThanOrEqual", "LessThan", "LessThanOrEqual"]),
-          ),
+          timeAggregation,
+          operator,
           threshold: required(whole()),
         }),
       }),
@@ -185,22 +178,20 @@ export const metricAlert: ResourceType = {
     const ids = listAt(inputs, "scopes");
     const groups = listAt(inputs, "actions").map((action) => textAt(action, "actionGroupId"));
     refuseReferences(request, { ids, types: [VIRTUAL_MACHINE] }, groups);
-    return named(inputs, "ruleName");
+    return withoutPlace(inputs, "ruleName");
   },
 };
 
 export const scheduledQueryRule: ResourceType = {
   token: "azure-native:monitor:ScheduledQueryRule",
-  armType: "Microsoft.Insights/scheduledQueryRules",
+  ...inGroup("Microsoft.Insights/scheduledQueryRules", {
+    property: "ruleName",
+    auto: "random",
+    rule: alertName,
+  }),
   apiVersion: "2025-01-01-preview",
-  naming: { property: "ruleName", auto: "random", rule: alertName },
-  parents: ["resourceGroupName"],
-  id: idIn("Microsoft.Insights/scheduledQueryRules", "ruleName"),
   properties: {
-    resourceGroupName: required(text()),
-    ruleName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("ruleName"),
     kind: choice(["LogAlert"], ["EventLogAlert", "LogToMetric", "SimpleLogAlert"]),
     displayName: recorded(text()),
     ...timing,
@@ -209,17 +200,9 @@ export const scheduledQueryRule: ResourceType = {
         allOf: required(
           objects({
             query: required(text()),
-            operator: required(
-              choice([
-                "Equals",
-                "GreaterThan",
-                "GreaterThanOrEqual",
-                "LessThan",
-                "LessThanOrEqual",
-              ]),
-            ),
+            operator,
             threshold: required(whole()),
-            timeAggregation: required(choice(["Average", "Count", "Maximum", "Minimum", "Total"])),
+            timeAggregation,
             metricMeasureColumn: text(),
             failingPeriods: object({
               numberOfEvaluationPeriods: required(whole()),
@@ -248,6 +231,6 @@ export const scheduledQueryRule: ResourceType = {
     }
     const groups = listAt(inputs, "actions", "actionGroups");
     refuseReferences(request, { ids: listAt(inputs, "scopes"), types: [WORKSPACE] }, groups);
-    return { ...named(inputs, "ruleName"), etag: etagOf(inputs) };
+    return { ...withoutPlace(inputs, "ruleName"), etag: etagOf(inputs) };
   },
 };

@@ -2,6 +2,7 @@
 import { ArmError, NotSimulated } from "../errors.ts";
 import { guidOf, isWithin, LAB_TENANT } from "../identifiers.ts";
 import { backupItemName, backupVaultName } from "../names.ts";
+import { groupProperties, inGroup, inside } from "../placement.ts";
 import {
   BACKUP_INSTANCE,
   BACKUP_POLICY,
@@ -9,7 +10,6 @@ import {
   DISK,
   etagOf,
   existingResource,
-  idIn,
   RESOURCE_GROUP,
 } from "../references.ts";
 import type { PutRequest, ResourceType } from "../resource-type.ts";
@@ -26,25 +26,22 @@ import {
   texts,
   whole,
 } from "../shapes.ts";
-import { at, isRecord, listAt, textAt, type OptionalProperties } from "../values.ts";
+import { at, isBetween, isRecord, listAt, textAt, type OptionalProperties } from "../values.ts";
 import { hasRole } from "./role-assignment.ts";
 
-const vaultIdOf = idIn("Microsoft.DataProtection/backupVaults", "vaultName");
 const SOFT_DELETE_DAYS = { least: 14, most: 180 };
 const DISKS = "Microsoft.Compute/disks";
 
 export const backupVault: ResourceType = {
   token: BACKUP_VAULT,
-  armType: "Microsoft.DataProtection/backupVaults",
+  ...inGroup("Microsoft.DataProtection/backupVaults", {
+    property: "vaultName",
+    auto: "random",
+    rule: backupVaultName,
+  }),
   apiVersion: "2025-01-01",
-  naming: { property: "vaultName", auto: "random", rule: backupVaultName },
-  parents: ["resourceGroupName"],
-  id: vaultIdOf,
   properties: {
-    resourceGroupName: required(text()),
-    vaultName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("vaultName"),
     identity: object({ type: choice(["None", "SystemAssigned"], ["UserAssigned"]) }),
     properties: required(
       object({
@@ -70,7 +67,7 @@ export const backupVault: ResourceType = {
     const softDelete = at(inputs, "properties", "securitySettings", "softDeleteSettings");
     const days = at(softDelete, "retentionDurationInDays");
     const { least, most } = SOFT_DELETE_DAYS;
-    if (typeof days === "number" && (days < least || days > most)) {
+    if (typeof days === "number" && !isBetween(days, SOFT_DELETE_DAYS)) {
       throw new ArmError(
         "BadRequest",
         `Soft delete retention must be from ${String(least)} to ${String(most)} days.`,
@@ -104,12 +101,12 @@ const store = required(object({ dataStoreType: required(text()), objectType: req
 
 export const backupPolicy: ResourceType = {
   token: BACKUP_POLICY,
-  armType: "Microsoft.DataProtection/backupVaults/backupPolicies",
+  ...inside(backupVault, "backupPolicies", {
+    property: "backupPolicyName",
+    auto: "random",
+    rule: backupItemName,
+  }),
   apiVersion: "2025-01-01",
-  naming: { property: "backupPolicyName", auto: "random", rule: backupItemName },
-  parents: ["resourceGroupName", "vaultName"],
-  id: (inputs) => `${vaultIdOf(inputs)}/backupPolicies/${textAt(inputs, "backupPolicyName") ?? ""}`,
-  parentId: vaultIdOf,
   properties: {
     resourceGroupName: required(text()),
     vaultName: required(text()),
@@ -191,7 +188,7 @@ export const backupPolicy: ResourceType = {
 };
 
 function put({ inputs, state }: PutRequest): OptionalProperties {
-  const vault = existingResource(state, vaultIdOf(inputs), [BACKUP_VAULT]);
+  const vault = existingResource(state, backupVault.id(inputs), [BACKUP_VAULT]);
   const properties = at(inputs, "properties");
   const diskId = textAt(properties, "dataSourceInfo", "resourceID") ?? "";
   existingResource(state, diskId, [DISK]);
@@ -230,13 +227,12 @@ function put({ inputs, state }: PutRequest): OptionalProperties {
 
 export const backupInstance: ResourceType = {
   token: BACKUP_INSTANCE,
-  armType: "Microsoft.DataProtection/backupVaults/backupInstances",
+  ...inside(backupVault, "backupInstances", {
+    property: "backupInstanceName",
+    auto: "random",
+    rule: backupItemName,
+  }),
   apiVersion: "2025-01-01",
-  naming: { property: "backupInstanceName", auto: "random", rule: backupItemName },
-  parents: ["resourceGroupName", "vaultName"],
-  id: (inputs) =>
-    `${vaultIdOf(inputs)}/backupInstances/${textAt(inputs, "backupInstanceName") ?? ""}`,
-  parentId: vaultIdOf,
   properties: {
     resourceGroupName: required(text()),
     vaultName: required(text()),

@@ -1,23 +1,14 @@
 /** Bastion hosts. Nobody logs in through one in the lab. */
-import { parsePrefix } from "../cidr.ts";
 import { ArmError } from "../errors.ts";
 import { nameOf } from "../identifiers.ts";
 import { networkName } from "../names.ts";
-import { etagOf, idAt, idIn, PUBLIC_IP_ADDRESS, referenced, SUBNET } from "../references.ts";
+import { groupProperties, inGroup } from "../placement.ts";
+import { etagOf, idAt, PUBLIC_IP_ADDRESS, referenced, SUBNET } from "../references.ts";
 import { normalizeRegion } from "../regions.ts";
 import type { ResourceType } from "../resource-type.ts";
-import {
-  choice,
-  flag,
-  map,
-  object,
-  objects,
-  recorded,
-  reference,
-  required,
-  text,
-} from "../shapes.ts";
+import { choice, flag, object, objects, recorded, reference, required, text } from "../shapes.ts";
 import { listAt, textAt } from "../values.ts";
+import { prefixOf } from "./subnet.ts";
 
 /** Azure wants a subnet of this name, and 64 addresses in it. */
 const SUBNET_NAME = "AzureBastionSubnet";
@@ -38,16 +29,14 @@ const SWITCHES = Object.fromEntries(
 
 export const bastionHost: ResourceType = {
   token: "azure-native:network:BastionHost",
-  armType: "Microsoft.Network/bastionHosts",
+  ...inGroup("Microsoft.Network/bastionHosts", {
+    property: "bastionHostName",
+    auto: "random",
+    rule: networkName,
+  }),
   apiVersion: "2024-05-01",
-  naming: { property: "bastionHostName", auto: "random", rule: networkName },
-  parents: ["resourceGroupName"],
-  id: idIn("Microsoft.Network/bastionHosts", "bastionHostName"),
   properties: {
-    resourceGroupName: required(text()),
-    bastionHostName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("bastionHostName"),
     sku: object({ name: choice(["Basic", "Standard"], ["Developer", "Premium"]) }),
     enableTunneling: flag(),
     ...SWITCHES,
@@ -73,7 +62,7 @@ export const bastionHost: ResourceType = {
     for (const configuration of listAt(inputs, "ipConfigurations")) {
       const subnetId = idAt(configuration, "subnet") ?? "";
       const subnet = referenced(state, { id }, { id: subnetId, type: SUBNET });
-      const prefix = parsePrefix(textAt(subnet.inputs, "addressPrefix") ?? "");
+      const prefix = prefixOf(subnet);
       if (nameOf(subnetId) !== SUBNET_NAME || (prefix?.length ?? 0) > LONGEST_PREFIX) {
         throw new ArmError(
           "BastionSubnetInvalid",

@@ -4,12 +4,8 @@ import { containerName } from "../names.ts";
 import { etagOf } from "../references.ts";
 import type { ResourceType } from "../resource-type.ts";
 import { choice, map, recorded, required, text } from "../shapes.ts";
-import { textAt, type Properties } from "../values.ts";
-import { accountIdOf } from "./storage-account.ts";
-
-/** Id of a container, also from the properties of a blob in it. */
-export const containerIdOf = (inputs: Properties): string =>
-  `${accountIdOf(inputs)}/blobServices/default/containers/${textAt(inputs, "containerName") ?? ""}`;
+import { textAt } from "../values.ts";
+import { storageAccount } from "./storage-account.ts";
 
 export const blobContainer: ResourceType = {
   token: "azure-native:storage:BlobContainer",
@@ -17,8 +13,9 @@ export const blobContainer: ResourceType = {
   apiVersion: "2024-01-01",
   naming: { property: "containerName", auto: "random", rule: containerName },
   parents: ["resourceGroupName", "accountName"],
-  id: containerIdOf,
-  parentId: accountIdOf,
+  id: (inputs) =>
+    `${storageAccount.id(inputs)}/blobServices/default/containers/${textAt(inputs, "containerName") ?? ""}`,
+  parentId: storageAccount.id,
   properties: {
     resourceGroupName: required(text()),
     accountName: required(text()),
@@ -31,7 +28,7 @@ export const blobContainer: ResourceType = {
   computed: [],
   put: ({ inputs, state }) => {
     const publicAccess = textAt(inputs, "publicAccess") ?? "None";
-    const account = state.find(accountIdOf(inputs));
+    const account = state.find(storageAccount.id(inputs));
     if (publicAccess !== "None" && account?.inputs["allowBlobPublicAccess"] !== true) {
       throw new ArmError(
         "PublicAccessNotPermitted",

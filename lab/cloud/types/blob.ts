@@ -1,20 +1,17 @@
 /** Blobs: azure-native's own resource, uploaded from a file or a text. */
 import { ArmError } from "../errors.ts";
 import { blobName } from "../names.ts";
+import { inside } from "../placement.ts";
 import type { ResourceType } from "../resource-type.ts";
 import { asset, choice, map, recorded, required, text } from "../shapes.ts";
 import { textAt } from "../values.ts";
-import { containerIdOf } from "./blob-container.ts";
-import { accountIdOf, blobEndpoint } from "./storage-account.ts";
+import { blobContainer } from "./blob-container.ts";
+import { blobEndpoint, storageAccount } from "./storage-account.ts";
 
 export const blob: ResourceType = {
   token: "azure-native:storage:Blob",
-  armType: "Microsoft.Storage/storageAccounts/blobServices/containers/blobs",
+  ...inside(blobContainer, "blobs", { property: "blobName", auto: "copy", rule: blobName }),
   apiVersion: "",
-  naming: { property: "blobName", auto: "copy", rule: blobName },
-  parents: ["resourceGroupName", "accountName", "containerName"],
-  id: (inputs) => `${containerIdOf(inputs)}/blobs/${textAt(inputs, "blobName") ?? ""}`,
-  parentId: containerIdOf,
   properties: {
     resourceGroupName: required(text()),
     accountName: required(text()),
@@ -32,7 +29,7 @@ export const blob: ResourceType = {
   computed: [],
   put: ({ name, inputs, state }) => {
     // azure-native uploads with the account's key, whatever the deployer's own rights are.
-    if (state.find(accountIdOf(inputs))?.inputs["allowSharedKeyAccess"] === false) {
+    if (state.find(storageAccount.id(inputs))?.inputs["allowSharedKeyAccess"] === false) {
       throw new ArmError(
         "KeyBasedAuthenticationNotPermitted",
         "Key based authentication is not permitted on this storage account.",

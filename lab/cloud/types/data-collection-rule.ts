@@ -2,17 +2,24 @@
 import { ArmError } from "../errors.ts";
 import { guidOf } from "../identifiers.ts";
 import { dataCollectionRuleName } from "../names.ts";
+import { groupProperties, inGroup, withoutPlace } from "../placement.ts";
 import {
   DATA_COLLECTION_RULE,
   etagOf,
   existingResource,
-  idIn,
   VIRTUAL_MACHINE,
   WORKSPACE,
 } from "../references.ts";
 import type { PutRequest, ResourceType } from "../resource-type.ts";
-import { choice, map, object, objects, recorded, required, text, texts, whole } from "../shapes.ts";
-import { listAt, textAt, type OptionalProperties, type Properties } from "../values.ts";
+import { choice, object, objects, recorded, required, text, texts, whole } from "../shapes.ts";
+import {
+  at,
+  isBetween,
+  listAt,
+  textAt,
+  type OptionalProperties,
+  type Properties,
+} from "../values.ts";
 
 const FACILITIES = [
   ...["alert", "audit", "auth", "authpriv", "clock", "cron", "daemon", "ftp", "kern"],
@@ -35,29 +42,22 @@ function put({ id, inputs, state }: PutRequest): OptionalProperties {
     existingResource(state, workspace, [WORKSPACE]);
   }
   const known = destinations.map((destination) => textAt(destination, "name"));
-  refuseLists(inputs);
+  refuseSources(inputs);
   for (const flow of listAt(inputs, "dataFlows")) {
     const missing = listAt(flow, "destinations").find((name) => !known.includes(String(name)));
     if (missing !== undefined) {
       throw invalid(`'dataFlows' refers to the unknown destination '${String(missing)}'.`);
     }
   }
-  for (const counter of listAt(inputs, "dataSources", "performanceCounters")) {
-    const specifiers = listAt(counter, "counterSpecifiers");
-    const wrong = specifiers.find((text) => !/^\\?[^\\]+\\[^\\]+$/.test(String(text)));
-    if (wrong !== undefined) throw invalid(`'${String(wrong)}' is not a counter.`);
-  }
   return {
-    ...inputs,
-    resourceGroupName: undefined,
-    dataCollectionRuleName: undefined,
+    ...withoutPlace(inputs, "dataCollectionRuleName"),
     immutableId: `dcr-${guidOf(id).replaceAll("-", "")}`,
     etag: etagOf(inputs),
     provisioningState: "Succeeded",
   };
 }
 
-function refuseLists(inputs: Properties): void {
+function refuseSources(inputs: Properties): void {
   for (const source of listAt(inputs, "dataSources", "syslog")) {
     const facilities = listAt(source, "facilityNames");
     const levels = listAt(source, "logLevels");
@@ -67,26 +67,26 @@ function refuseLists(inputs: Properties): void {
     if (wrong !== undefined) throw invalid(`syslog has no '${String(wrong)}'.`);
   }
   for (const counter of listAt(inputs, "dataSources", "performanceCounters")) {
-    const seconds = Number(Object(counter)["samplingFrequencyInSeconds"]);
     const { least, most } = SAMPLING_SECONDS;
-    if (!(seconds >= least && seconds <= most)) {
+    if (!isBetween(at(counter, "samplingFrequencyInSeconds"), SAMPLING_SECONDS)) {
       throw invalid(`'samplingFrequencyInSeconds' is from ${String(least)} to ${String(most)}.`);
     }
+    const specifiers = listAt(counter, "counterSpecifiers");
+    const wrong = specifiers.find((text) => !/^\\?[^\\]+\\[^\\]+$/.test(String(text)));
+    if (wrong !== undefined) throw invalid(`'${String(wrong)}' is not a counter.`);
   }
 }
 
 export const dataCollectionRule: ResourceType = {
   token: DATA_COLLECTION_RULE,
-  armType: "Microsoft.Insights/dataCollectionRules",
+  ...inGroup("Microsoft.Insights/dataCollectionRules", {
+    property: "dataCollectionRuleName",
+    auto: "random",
+    rule: dataCollectionRuleName,
+  }),
   apiVersion: "2022-06-01",
-  naming: { property: "dataCollectionRuleName", auto: "random", rule: dataCollectionRuleName },
-  parents: ["resourceGroupName"],
-  id: idIn("Microsoft.Insights/dataCollectionRules", "dataCollectionRuleName"),
   properties: {
-    resourceGroupName: required(text()),
-    dataCollectionRuleName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("dataCollectionRuleName"),
     kind: recorded(choice(["Linux"], ["Windows"])),
     description: recorded(text()),
     dataSources: object({

@@ -1,10 +1,11 @@
 /** Managed disks. */
 import { ArmError } from "../errors.ts";
-import { guidOf, resourceGroupId, sameId } from "../identifiers.ts";
+import { guidOf, sameId } from "../identifiers.ts";
 import { diskName } from "../names.ts";
+import { groupProperties, inGroup } from "../placement.ts";
 import { DISK, VIRTUAL_MACHINE } from "../references.ts";
 import type { PutRequest, ResourceType } from "../resource-type.ts";
-import { choice, flag, map, object, recorded, required, text, texts, whole } from "../shapes.ts";
+import { choice, flag, object, recorded, required, texts, whole } from "../shapes.ts";
 import type { CloudResource, CloudState } from "../state.ts";
 import { listAt, textAt, type OptionalProperties } from "../values.ts";
 import { refuseZonesOutside, unchangeable } from "./machine-rules.ts";
@@ -66,17 +67,10 @@ export function ownerOf(diskId: string, state: CloudState): CloudResource | unde
 
 export const disk: ResourceType = {
   token: DISK,
-  armType: "Microsoft.Compute/disks",
+  ...inGroup("Microsoft.Compute/disks", { property: "diskName", auto: "random", rule: diskName }),
   apiVersion: "2024-03-02",
-  naming: { property: "diskName", auto: "random", rule: diskName },
-  parents: ["resourceGroupName"],
-  id: (inputs) =>
-    `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Compute/disks/${textAt(inputs, "diskName") ?? ""}`,
   properties: {
-    resourceGroupName: required(text()),
-    diskName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("diskName"),
     creationData: required(
       object({
         createOption: required(

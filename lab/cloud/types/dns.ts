@@ -1,7 +1,8 @@
 /** Public DNS zones, with A and TXT records in them. */
 import { ArmError } from "../errors.ts";
 import { dnsZoneName, recordSetName } from "../names.ts";
-import { etagOf, idAt, idIn, PUBLIC_IP_ADDRESS, referenced } from "../references.ts";
+import { groupProperties, inGroup } from "../placement.ts";
+import { etagOf, idAt, PUBLIC_IP_ADDRESS, referenced } from "../references.ts";
 import type { ResourceType } from "../resource-type.ts";
 import {
   choice,
@@ -16,22 +17,20 @@ import {
 } from "../shapes.ts";
 import { listAt, textAt } from "../values.ts";
 
-const zoneIdOf = idIn("Microsoft.Network/dnszones", "zoneName");
 const NAME_SERVERS = [1, 2].map((index) => `ns${String(index)}-01.azure-dns.example.`);
 
 export const dnsZone: ResourceType = {
   token: "azure-native:dns:Zone",
-  armType: "Microsoft.Network/dnszones",
+  ...inGroup("Microsoft.Network/dnszones", {
+    property: "zoneName",
+    auto: "copy",
+    rule: dnsZoneName,
+  }),
   apiVersion: "2023-07-01-preview",
-  naming: { property: "zoneName", auto: "copy", rule: dnsZoneName },
-  parents: ["resourceGroupName"],
-  id: zoneIdOf,
   global: true,
   properties: {
-    resourceGroupName: required(text()),
-    zoneName: text(),
+    ...groupProperties("zoneName"),
     location: recorded(choice(["global"])),
-    tags: map(),
     zoneType: recorded(choice(["Public"], ["Private"])),
   },
   replacedBy: ["location"],
@@ -52,8 +51,8 @@ export const recordSet: ResourceType = {
   naming: { property: "relativeRecordSetName", auto: "copy", rule: recordSetName },
   parents: ["resourceGroupName", "zoneName", "recordType"],
   id: (inputs) =>
-    `${zoneIdOf(inputs)}/${textAt(inputs, "recordType") ?? ""}/${textAt(inputs, "relativeRecordSetName") ?? ""}`,
-  parentId: zoneIdOf,
+    `${dnsZone.id(inputs)}/${textAt(inputs, "recordType") ?? ""}/${textAt(inputs, "relativeRecordSetName") ?? ""}`,
+  parentId: dnsZone.id,
   properties: {
     resourceGroupName: required(text()),
     zoneName: required(text()),

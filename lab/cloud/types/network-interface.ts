@@ -1,8 +1,9 @@
 /** Network interfaces: they join a subnet, a security group, a public address and a machine. */
 import { formatIpv4, parseIpv4, usableAddresses, type Prefix } from "../cidr.ts";
 import { ArmError } from "../errors.ts";
-import { guidOf, resourceGroupId, sameId } from "../identifiers.ts";
+import { guidOf, sameId } from "../identifiers.ts";
 import { networkName } from "../names.ts";
+import { groupProperties, inGroup } from "../placement.ts";
 import {
   configurationsOf,
   etagOf,
@@ -18,18 +19,7 @@ import {
 } from "../references.ts";
 import { normalizeRegion } from "../regions.ts";
 import type { PutRequest, ResourceType } from "../resource-type.ts";
-import {
-  choice,
-  flag,
-  map,
-  object,
-  objects,
-  recorded,
-  reference,
-  required,
-  text,
-  texts,
-} from "../shapes.ts";
+import { choice, flag, object, objects, recorded, reference, text, texts } from "../shapes.ts";
 import { sha256 } from "../state.ts";
 import type { CloudResource, CloudState } from "../state.ts";
 import {
@@ -235,17 +225,14 @@ export function addressesDeletedAlong(nic: CloudResource): readonly string[] {
 
 export const networkInterface: ResourceType = {
   token: NETWORK_INTERFACE,
-  armType: "Microsoft.Network/networkInterfaces",
+  ...inGroup("Microsoft.Network/networkInterfaces", {
+    property: "networkInterfaceName",
+    auto: "random",
+    rule: networkName,
+  }),
   apiVersion: "2024-05-01",
-  naming: { property: "networkInterfaceName", auto: "random", rule: networkName },
-  parents: ["resourceGroupName"],
-  id: (inputs) =>
-    `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Network/networkInterfaces/${textAt(inputs, "networkInterfaceName") ?? ""}`,
   properties: {
-    resourceGroupName: required(text()),
-    networkInterfaceName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("networkInterfaceName"),
     ipConfigurations: objects({
       name: text(),
       primary: recorded(flag()),

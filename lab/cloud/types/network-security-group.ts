@@ -1,10 +1,11 @@
 /** Network security groups with their inline rules. */
 import { ArmError } from "../errors.ts";
-import { guidOf, resourceGroupId, sameId } from "../identifiers.ts";
+import { guidOf, sameId } from "../identifiers.ts";
 import { networkName } from "../names.ts";
+import { groupProperties, inGroup } from "../placement.ts";
 import { etagOf, idAt, NETWORK_INTERFACE, NETWORK_SECURITY_GROUP, SUBNET } from "../references.ts";
 import type { ResourceType } from "../resource-type.ts";
-import { flag, map, objects, recorded, required, text } from "../shapes.ts";
+import { flag, objects, recorded } from "../shapes.ts";
 import type { CloudResource, CloudState } from "../state.ts";
 import { isRecord, listAt, textAt, type Properties, type Value } from "../values.ts";
 import { DEFAULT_SECURITY_RULES, refuseRules, securityRuleProperties } from "./security-rules.ts";
@@ -26,17 +27,14 @@ function usersOf(group: CloudResource, state: CloudState): readonly CloudResourc
 
 export const networkSecurityGroup: ResourceType = {
   token: NETWORK_SECURITY_GROUP,
-  armType: "Microsoft.Network/networkSecurityGroups",
+  ...inGroup("Microsoft.Network/networkSecurityGroups", {
+    property: "networkSecurityGroupName",
+    auto: "random",
+    rule: networkName,
+  }),
   apiVersion: "2024-05-01",
-  naming: { property: "networkSecurityGroupName", auto: "random", rule: networkName },
-  parents: ["resourceGroupName"],
-  id: (inputs) =>
-    `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Network/networkSecurityGroups/${textAt(inputs, "networkSecurityGroupName") ?? ""}`,
   properties: {
-    resourceGroupName: required(text()),
-    networkSecurityGroupName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("networkSecurityGroupName"),
     securityRules: objects(securityRuleProperties),
     flushConnection: recorded(flag()),
   },

@@ -1,14 +1,15 @@
 /** Public IP addresses, drawn from the documentation block 203.0.113.0/24. */
 import { formatIpv4, parsePrefix, usableAddresses } from "../cidr.ts";
 import { ArmError } from "../errors.ts";
-import { guidOf, resourceGroupId, sameId } from "../identifiers.ts";
+import { guidOf, sameId } from "../identifiers.ts";
 import { networkName } from "../names.ts";
+import { groupProperties, inGroup } from "../placement.ts";
 import { normalizeRegion, zonesOf } from "../regions.ts";
 import { etagOf, interfacesUsing, PUBLIC_IP_ADDRESS } from "../references.ts";
 import type { PutRequest, ResourceType } from "../resource-type.ts";
-import { choice, map, object, recorded, required, text, texts, whole } from "../shapes.ts";
+import { choice, object, recorded, text, texts, whole } from "../shapes.ts";
 import type { CloudState } from "../state.ts";
-import { listAt, textAt, type OptionalProperties, type Properties } from "../values.ts";
+import { isBetween, listAt, textAt, type OptionalProperties, type Properties } from "../values.ts";
 
 /** Block of addresses that the lab's Azure assigns from (RFC 5737). */
 const PUBLIC_PREFIX = "203.0.113.0/24";
@@ -32,7 +33,7 @@ function put(request: PutRequest): OptionalProperties {
   }
   const { least, most, fallback } = IDLE_TIMEOUT_MINUTES;
   const timeout = inputs["idleTimeoutInMinutes"] ?? fallback;
-  if (typeof timeout !== "number" || timeout < least || timeout > most) {
+  if (!isBetween(timeout, IDLE_TIMEOUT_MINUTES)) {
     throw new ArmError(
       "PublicIPAddressHasInvalidIdleTimeout",
       `Public IP address ${name} has invalid Idle Timeout. The value must be between ${least} and ${most}.`,
@@ -123,17 +124,14 @@ function same(one: string, other: string): boolean {
 
 export const publicIpAddress: ResourceType = {
   token: PUBLIC_IP_ADDRESS,
-  armType: "Microsoft.Network/publicIPAddresses",
+  ...inGroup("Microsoft.Network/publicIPAddresses", {
+    property: "publicIpAddressName",
+    auto: "random",
+    rule: networkName,
+  }),
   apiVersion: "2024-05-01",
-  naming: { property: "publicIpAddressName", auto: "random", rule: networkName },
-  parents: ["resourceGroupName"],
-  id: (inputs) =>
-    `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Network/publicIPAddresses/${textAt(inputs, "publicIpAddressName") ?? ""}`,
   properties: {
-    resourceGroupName: required(text()),
-    publicIpAddressName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("publicIpAddressName"),
     sku: object({
       name: choice(["Basic", "Standard"], ["StandardV2"]),
       tier: choice(["Regional"], ["Global"]),

@@ -1,7 +1,7 @@
 /** Managed Run Commands: scripts that the machine's agent runs when they are created or changed. */
 import { ArmError, ProvisioningFailed } from "../errors.ts";
-import { resourceGroupId } from "../identifiers.ts";
 import { runCommandName } from "../names.ts";
+import { inside } from "../placement.ts";
 import { regionOf } from "../references.ts";
 import { normalizeRegion } from "../regions.ts";
 import type { RunCommandResult } from "../effects.ts";
@@ -17,17 +17,14 @@ import {
   type OptionalProperties,
   type Properties,
 } from "../values.ts";
+import { virtualMachine } from "./virtual-machine.ts";
 
 /** Azure keeps this much of each output stream. */
 const KEPT_OUTPUT_BYTES = 4096;
 const DEFAULT_TIMEOUT_SECONDS = 5400;
 
-/** Id of the machine that a Run Command or an extension is part of. */
-export const machineIdOf = (inputs: Properties): string =>
-  `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Compute/virtualMachines/${textAt(inputs, "vmName") ?? ""}`;
-
 function put({ id, inputs, previous, state }: PutRequest): OptionalProperties {
-  const machine = state.find(machineIdOf(inputs));
+  const machine = state.find(virtualMachine.id(inputs));
   if (
     machine !== undefined &&
     normalizeRegion(textAt(inputs, "location") ?? "") !== regionOf(machine)
@@ -103,7 +100,7 @@ async function run(
   state: CloudState,
   execute: (machine: CloudResource) => Promise<RunCommandResult>,
 ): Promise<CloudResource> {
-  const machine = state.find(machineIdOf(resource.inputs));
+  const machine = state.find(virtualMachine.id(resource.inputs));
   if (machine === undefined) return resource;
   const done = withResult(resource, await execute(machine));
   if (textAt(done.outputs, "provisioningState") !== "Failed") return done;
@@ -122,12 +119,12 @@ async function run(
 
 export const runCommand: ResourceType = {
   token: "azure-native:compute:VirtualMachineRunCommandByVirtualMachine",
-  armType: "Microsoft.Compute/virtualMachines/runCommands",
+  ...inside(virtualMachine, "runCommands", {
+    property: "runCommandName",
+    auto: "random",
+    rule: runCommandName,
+  }),
   apiVersion: "2024-11-01",
-  naming: { property: "runCommandName", auto: "random", rule: runCommandName },
-  parents: ["resourceGroupName", "vmName"],
-  id: (inputs) => `${machineIdOf(inputs)}/runCommands/${textAt(inputs, "runCommandName") ?? ""}`,
-  parentId: machineIdOf,
   properties: {
     resourceGroupName: required(text()),
     vmName: required(text()),

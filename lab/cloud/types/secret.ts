@@ -2,22 +2,19 @@
 import { ArmError } from "../errors.ts";
 import { guidOf } from "../identifiers.ts";
 import { secretName } from "../names.ts";
+import { inside } from "../placement.ts";
 import type { ResourceType } from "../resource-type.ts";
 import { flag, map, object, recorded, required, text, whole } from "../shapes.ts";
 import { compact, textAt } from "../values.ts";
-import { vaultIdOf, vaultUri } from "./vault.ts";
+import { vault, vaultUri } from "./vault.ts";
 
 /** Largest value of a secret, in bytes. */
 const LARGEST_VALUE = 25 * 1024;
 
 export const secret: ResourceType = {
   token: "azure-native:keyvault:Secret",
-  armType: "Microsoft.KeyVault/vaults/secrets",
+  ...inside(vault, "secrets", { property: "secretName", auto: "random", rule: secretName }),
   apiVersion: "2024-11-01",
-  naming: { property: "secretName", auto: "random", rule: secretName },
-  parents: ["resourceGroupName", "vaultName"],
-  id: (inputs) => `${vaultIdOf(inputs)}/secrets/${textAt(inputs, "secretName") ?? ""}`,
-  parentId: vaultIdOf,
   properties: {
     resourceGroupName: required(text()),
     vaultName: required(text()),
@@ -42,11 +39,11 @@ export const secret: ResourceType = {
         `Secret value of ${Buffer.byteLength(value)} bytes is too large: at most ${LARGEST_VALUE} bytes are allowed.`,
       );
     }
-    const vault = state.find(vaultIdOf(inputs));
+    const holder = state.find(vault.id(inputs));
     const uri = `${vaultUri(textAt(inputs, "vaultName") ?? "")}secrets/${name}`;
     const version = guidOf(`${id} ${value}`).replaceAll("-", "");
     return {
-      location: textAt(vault?.inputs, "location"),
+      location: textAt(holder?.inputs, "location"),
       properties: compact({
         contentType: textAt(inputs, "properties", "contentType"),
         attributes: { enabled: true },

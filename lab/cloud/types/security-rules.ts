@@ -4,7 +4,7 @@ import { parseIpv4, parsePrefix } from "../cidr.ts";
 import { ArmError } from "../errors.ts";
 import { networkName } from "../names.ts";
 import { choice, recorded, required, text, texts, whole, type ObjectShape } from "../shapes.ts";
-import { isRecord, listAt, textAt, type Properties, type Value } from "../values.ts";
+import { isBetween, isRecord, listAt, textAt, type Properties, type Value } from "../values.ts";
 
 /** What a rule takes; application security groups are not simulated. */
 export const securityRuleProperties: ObjectShape = {
@@ -107,7 +107,7 @@ function refuseRule(groupId: string, rule: Properties): void {
   const id = `${groupId}/securityRules/${name}`;
   const priority = rule["priority"];
   const { least, most } = PRIORITY;
-  if (typeof priority !== "number" || priority < least || priority > most) {
+  if (!isBetween(priority, PRIORITY)) {
     throw new ArmError(
       "SecurityRuleInvalidPriority",
       `Security rule ${id} has invalid Priority. Value provided: ${String(priority ?? "none")} Allowed range ${least}-${most}.`,

@@ -1,9 +1,9 @@
 /** Storage accounts, and the function that lists their keys. */
-import { resourceGroupId } from "../identifiers.ts";
 import { storageAccountName } from "../names.ts";
+import { groupProperties, inGroup, withoutPlace } from "../placement.ts";
 import { normalizeRegion } from "../regions.ts";
 import type { ResourceType } from "../resource-type.ts";
-import { choice, flag, map, object, objects, recorded, required, text } from "../shapes.ts";
+import { choice, flag, object, objects, recorded, required, text } from "../shapes.ts";
 import { sha256 } from "../state.ts";
 import { textAt, type Properties } from "../values.ts";
 
@@ -15,9 +15,6 @@ const SERVICES = ["blob", "dfs", "file", "queue", "table", "web"];
 export function blobEndpoint(accountName: string): string {
   return `https://${accountName}.blob.core.windows.net/`;
 }
-
-export const accountIdOf = (inputs: Properties): string =>
-  `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Storage/storageAccounts/${textAt(inputs, "accountName") ?? ""}`;
 
 /** The two keys of an account, computed from its id. */
 export function accountKeys(accountId: string): readonly Properties[] {
@@ -32,16 +29,14 @@ export function accountKeys(accountId: string): readonly Properties[] {
 
 export const storageAccount: ResourceType = {
   token: STORAGE_ACCOUNT,
-  armType: "Microsoft.Storage/storageAccounts",
+  ...inGroup("Microsoft.Storage/storageAccounts", {
+    property: "accountName",
+    auto: "random",
+    rule: storageAccountName,
+  }),
   apiVersion: "2024-01-01",
-  naming: { property: "accountName", auto: "random", rule: storageAccountName },
-  parents: ["resourceGroupName"],
-  id: accountIdOf,
   properties: {
-    resourceGroupName: required(text()),
-    accountName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("accountName"),
     kind: required(
       choice(["StorageV2", "BlobStorage", "BlockBlobStorage"], ["Storage", "FileStorage"]),
     ),
@@ -96,11 +91,7 @@ export const storageAccount: ResourceType = {
   network: false,
   computed: ["sku.tier"],
   put: ({ name, inputs }) => ({
-    ...Object.fromEntries(
-      Object.entries(inputs).filter(
-        ([key]) => key !== "resourceGroupName" && key !== "accountName",
-      ),
-    ),
+    ...withoutPlace(inputs, "accountName"),
     sku: { name: textAt(inputs, "sku", "name") ?? "", tier: tierOf(textAt(inputs, "sku", "name")) },
     accessTier: inputs["accessTier"] ?? "Hot",
     enableHttpsTrafficOnly: inputs["enableHttpsTrafficOnly"] ?? true,

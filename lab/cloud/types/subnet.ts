@@ -1,8 +1,9 @@
 /** Subnets, declared on their own; those inside a virtual network share these rules. */
 import { contains, overlaps, parsePrefix, type Prefix } from "../cidr.ts";
 import { ArmError } from "../errors.ts";
-import { nameOf, resourceGroupId, sameId } from "../identifiers.ts";
+import { nameOf, sameId } from "../identifiers.ts";
 import { networkName } from "../names.ts";
+import { inGroup, inside } from "../placement.ts";
 import {
   etagOf,
   idAt,
@@ -171,17 +172,21 @@ export function refuseSubnetInUse(subnet: CloudResource, state: CloudState): voi
   );
 }
 
-const networkIdOf = (inputs: Properties): string =>
-  `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Network/virtualNetworks/${textAt(inputs, "virtualNetworkName") ?? ""}`;
+/** Where virtual networks stand: here, because their file builds on this one. */
+export const virtualNetworkPlace = inGroup("Microsoft.Network/virtualNetworks", {
+  property: "virtualNetworkName",
+  auto: "random",
+  rule: networkName,
+});
 
 export const subnet: ResourceType = {
   token: SUBNET,
-  armType: "Microsoft.Network/virtualNetworks/subnets",
+  ...inside(virtualNetworkPlace, "subnets", {
+    property: "subnetName",
+    auto: "copy",
+    rule: networkName,
+  }),
   apiVersion: "2024-05-01",
-  naming: { property: "subnetName", auto: "copy", rule: networkName },
-  parents: ["resourceGroupName", "virtualNetworkName"],
-  id: (inputs) => `${networkIdOf(inputs)}/subnets/${textAt(inputs, "subnetName") ?? ""}`,
-  parentId: networkIdOf,
   properties: {
     resourceGroupName: required(text()),
     virtualNetworkName: required(text()),
@@ -193,7 +198,7 @@ export const subnet: ResourceType = {
   network: true,
   computed: [],
   put: (request) => {
-    const networkId = networkIdOf(request.inputs);
+    const networkId = virtualNetworkPlace.id(request.inputs);
     const network = referenced(request.state, request, { id: networkId, type: VIRTUAL_NETWORK });
     return putSubnet(request, network, siblingsOf(request.state, networkId, request.id));
   },

@@ -1,13 +1,13 @@
 /** Key vaults. A deleted vault keeps its name until it is purged. */
 import { ArmError } from "../errors.ts";
-import { isGuid, resourceGroupId } from "../identifiers.ts";
+import { isGuid } from "../identifiers.ts";
 import { vaultName } from "../names.ts";
+import { groupProperties, inGroup } from "../placement.ts";
 import { normalizeRegion } from "../regions.ts";
 import type { PutRequest, ResourceType } from "../resource-type.ts";
 import {
   choice,
   flag,
-  map,
   object,
   objects,
   recorded,
@@ -16,12 +16,16 @@ import {
   texts,
   whole,
 } from "../shapes.ts";
-import { at, isRecord, textAt, type OptionalProperties, type Properties } from "../values.ts";
+import {
+  at,
+  isBetween,
+  isRecord,
+  textAt,
+  type OptionalProperties,
+  type Properties,
+} from "../values.ts";
 
 const RETENTION_DAYS = { least: 7, most: 90 };
-
-export const vaultIdOf = (inputs: Properties): string =>
-  `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.KeyVault/vaults/${textAt(inputs, "vaultName") ?? ""}`;
 
 /** URL of a vault, with the trailing slash that Azure gives it. */
 export function vaultUri(name: string): string {
@@ -73,7 +77,7 @@ function refuseProtection(inputs: Properties, before: Properties | undefined): v
   }
   const days = at(inputs, "properties", "softDeleteRetentionInDays");
   const { least, most } = RETENTION_DAYS;
-  if (typeof days === "number" && (days < least || days > most)) {
+  if (typeof days === "number" && !isBetween(days, RETENTION_DAYS)) {
     throw new ArmError(
       "BadRequest",
       `The property "softDeleteRetentionInDays" must be between ${least} and ${most}; ${days} was given.`,
@@ -90,16 +94,14 @@ function refuseProtection(inputs: Properties, before: Properties | undefined): v
 
 export const vault: ResourceType = {
   token: "azure-native:keyvault:Vault",
-  armType: "Microsoft.KeyVault/vaults",
+  ...inGroup("Microsoft.KeyVault/vaults", {
+    property: "vaultName",
+    auto: "random",
+    rule: vaultName,
+  }),
   apiVersion: "2024-11-01",
-  naming: { property: "vaultName", auto: "random", rule: vaultName },
-  parents: ["resourceGroupName"],
-  id: vaultIdOf,
   properties: {
-    resourceGroupName: required(text()),
-    vaultName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("vaultName"),
     properties: required(
       object({
         tenantId: required(text()),

@@ -1,11 +1,12 @@
 /** VM extensions that the lab knows by name. It installs none of them. */
 import { ArmError, NotSimulated } from "../errors.ts";
 import { extensionName } from "../names.ts";
+import { inside } from "../placement.ts";
 import type { PutRequest, ResourceType } from "../resource-type.ts";
 import { anything, flag, map, recorded, required, text, texts } from "../shapes.ts";
-import { isWithin } from "../identifiers.ts";
-import { textAt, type OptionalProperties } from "../values.ts";
-import { machineIdOf } from "./run-command.ts";
+import { isWithin, sameId } from "../identifiers.ts";
+import { textAt, type OptionalProperties, type Properties } from "../values.ts";
+import { virtualMachine } from "./virtual-machine.ts";
 
 const TOKEN = "azure-native:compute:VirtualMachineExtension";
 
@@ -16,7 +17,7 @@ const KNOWN = [
   "Microsoft.OSTCExtensions/VMAccessForLinux",
 ];
 
-const kindOf = (inputs: Parameters<typeof machineIdOf>[0]): string =>
+const kindOf = (inputs: Properties): string =>
   `${textAt(inputs, "publisher") ?? ""}/${textAt(inputs, "type") ?? ""}`;
 
 function put({ id, inputs, state }: PutRequest): OptionalProperties {
@@ -32,8 +33,8 @@ function put({ id, inputs, state }: PutRequest): OptionalProperties {
     .ofType(TOKEN)
     .find(
       (other) =>
-        other.id.toLowerCase() !== id.toLowerCase() &&
-        isWithin(other.id, machineIdOf(inputs)) &&
+        !sameId(other.id, id) &&
+        isWithin(other.id, virtualMachine.id(inputs)) &&
         kindOf(other.inputs) === kind,
     );
   if (twin !== undefined) {
@@ -56,12 +57,12 @@ function put({ id, inputs, state }: PutRequest): OptionalProperties {
 
 export const virtualMachineExtension: ResourceType = {
   token: TOKEN,
-  armType: "Microsoft.Compute/virtualMachines/extensions",
+  ...inside(virtualMachine, "extensions", {
+    property: "vmExtensionName",
+    auto: "random",
+    rule: extensionName,
+  }),
   apiVersion: "2024-11-01",
-  naming: { property: "vmExtensionName", auto: "random", rule: extensionName },
-  parents: ["resourceGroupName", "vmName"],
-  id: (inputs) => `${machineIdOf(inputs)}/extensions/${textAt(inputs, "vmExtensionName") ?? ""}`,
-  parentId: machineIdOf,
   properties: {
     resourceGroupName: required(text()),
     vmName: required(text()),

@@ -1,12 +1,12 @@
 /** Linux virtual machines. */
-import { guidOf, resourceGroupId } from "../identifiers.ts";
+import { guidOf } from "../identifiers.ts";
 import { virtualMachineName } from "../names.ts";
+import { groupProperties, inGroup } from "../placement.ts";
 import { etagOf, VIRTUAL_MACHINE } from "../references.ts";
 import type { PutRequest, ResourceType } from "../resource-type.ts";
 import {
   choice,
   flag,
-  map,
   object,
   objects,
   recorded,
@@ -59,10 +59,7 @@ const diskProperties: ObjectShape = {
 };
 
 const properties: ObjectShape = {
-  resourceGroupName: required(text()),
-  vmName: text(),
-  location: required(text()),
-  tags: map(),
+  ...groupProperties("vmName"),
   zones: texts(),
   hardwareProfile: object({ vmSize: text() }),
   networkProfile: object({
@@ -170,12 +167,12 @@ function interfacesDeletedAlong(machine: CloudResource, state: CloudState): read
 
 export const virtualMachine: ResourceType = {
   token: VIRTUAL_MACHINE,
-  armType: "Microsoft.Compute/virtualMachines",
+  ...inGroup("Microsoft.Compute/virtualMachines", {
+    property: "vmName",
+    auto: "random",
+    rule: virtualMachineName,
+  }),
   apiVersion: "2024-11-01",
-  naming: { property: "vmName", auto: "random", rule: virtualMachineName },
-  parents: ["resourceGroupName"],
-  id: (inputs) =>
-    `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Compute/virtualMachines/${textAt(inputs, "vmName") ?? ""}`,
   properties,
   replacedBy: ["location"],
   network: true,

@@ -1,21 +1,28 @@
 /** Virtual networks with their inline subnets. */
 import { parsePrefix } from "../cidr.ts";
 import { ArmError } from "../errors.ts";
-import { guidOf, resourceGroupId, sameId } from "../identifiers.ts";
+import { guidOf, sameId } from "../identifiers.ts";
 import { networkName } from "../names.ts";
+import { groupProperties } from "../placement.ts";
 import { etagOf, SUBNET, VIRTUAL_NETWORK } from "../references.ts";
 import type { Companions, PutRequest, ResourceType } from "../resource-type.ts";
-import { flag, map, object, objects, recorded, required, text, texts, whole } from "../shapes.ts";
+import { flag, object, objects, recorded, text, texts, whole } from "../shapes.ts";
 import type { CloudResource, CloudState } from "../state.ts";
 import {
   compact,
+  isBetween,
   isRecord,
   listAt,
   textAt,
   type OptionalProperties,
-  type Properties,
 } from "../values.ts";
-import { prefixTexts, putSubnet, refuseSubnetInUse, subnetProperties } from "./subnet.ts";
+import {
+  prefixTexts,
+  putSubnet,
+  refuseSubnetInUse,
+  subnetProperties,
+  virtualNetworkPlace,
+} from "./subnet.ts";
 
 const FLOW_TIMEOUT_MINUTES = { least: 4, most: 30 };
 
@@ -34,7 +41,7 @@ function put(request: PutRequest): OptionalProperties {
   }
   const timeout = inputs["flowTimeoutInMinutes"];
   const { least, most } = FLOW_TIMEOUT_MINUTES;
-  if (typeof timeout === "number" && (timeout < least || timeout > most)) {
+  if (typeof timeout === "number" && !isBetween(timeout, FLOW_TIMEOUT_MINUTES)) {
     throw new ArmError(
       "InvalidFlowTimeoutInMinutes",
       `The flow timeout of virtual network ${id} is ${timeout} minutes. The value must be between ${least} and ${most}.`,
@@ -116,21 +123,12 @@ function companions(network: CloudResource, state: CloudState): Companions {
   return { put: subnets, removed: gone.map(({ id }) => id) };
 }
 
-const idOf = (inputs: Properties): string =>
-  `${resourceGroupId(textAt(inputs, "resourceGroupName") ?? "")}/providers/Microsoft.Network/virtualNetworks/${textAt(inputs, "virtualNetworkName") ?? ""}`;
-
 export const virtualNetwork: ResourceType = {
   token: VIRTUAL_NETWORK,
-  armType: "Microsoft.Network/virtualNetworks",
+  ...virtualNetworkPlace,
   apiVersion: "2024-05-01",
-  naming: { property: "virtualNetworkName", auto: "random", rule: networkName },
-  parents: ["resourceGroupName"],
-  id: idOf,
   properties: {
-    resourceGroupName: required(text()),
-    virtualNetworkName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("virtualNetworkName"),
     addressSpace: object({ addressPrefixes: texts() }),
     subnets: objects({ name: text(), ...subnetProperties }),
     flowTimeoutInMinutes: whole(),

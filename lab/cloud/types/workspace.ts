@@ -2,26 +2,25 @@
 import { ArmError } from "../errors.ts";
 import { guidOf } from "../identifiers.ts";
 import { workspaceName } from "../names.ts";
-import { idIn, WORKSPACE } from "../references.ts";
+import { groupProperties, inGroup } from "../placement.ts";
+import { WORKSPACE } from "../references.ts";
 import type { ResourceType } from "../resource-type.ts";
-import { choice, flag, map, object, recorded, required, text, whole } from "../shapes.ts";
-import { textAt } from "../values.ts";
+import { choice, flag, object, recorded, required, whole } from "../shapes.ts";
+import { isBetween, textAt } from "../values.ts";
 
 /** Days of retention that the pay-as-you-go tier takes. */
 const RETENTION_DAYS = { least: 30, most: 730, fallback: 30 };
 
 export const workspace: ResourceType = {
   token: WORKSPACE,
-  armType: "Microsoft.OperationalInsights/workspaces",
+  ...inGroup("Microsoft.OperationalInsights/workspaces", {
+    property: "workspaceName",
+    auto: "random",
+    rule: workspaceName,
+  }),
   apiVersion: "2023-09-01",
-  naming: { property: "workspaceName", auto: "random", rule: workspaceName },
-  parents: ["resourceGroupName"],
-  id: idIn("Microsoft.OperationalInsights/workspaces", "workspaceName"),
   properties: {
-    resourceGroupName: required(text()),
-    workspaceName: text(),
-    location: required(text()),
-    tags: map(),
+    ...groupProperties("workspaceName"),
     sku: object({
       name: required(
         choice(
@@ -44,7 +43,7 @@ export const workspace: ResourceType = {
   put: ({ id, inputs }) => {
     const { least, most, fallback } = RETENTION_DAYS;
     const days = inputs["retentionInDays"] ?? fallback;
-    if (typeof days !== "number" || days < least || days > most) {
+    if (!isBetween(days, RETENTION_DAYS)) {
       throw new ArmError(
         "InvalidParameter",
         `'RetentionInDays' property doesn't match the SKU limits: ${String(least)} to ${String(most)} days.`,
