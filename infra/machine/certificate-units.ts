@@ -1,7 +1,8 @@
 /** Units of the certificate agent: what starts it, and what it may do. */
 import { BUNDLE_LAYOUT } from "#contract";
-import { LAYOUT } from "./layout.ts";
+import { DELIVERED_NOTE, LAYOUT } from "./layout.ts";
 import { CERTIFICATE_LOG_NAME, LOG_FACILITY } from "./log-shipping.ts";
+import { SANDBOX } from "./sandbox.ts";
 
 const UNIT = "gangway-certificates";
 const TIMER = `${UNIT}.timer`;
@@ -25,8 +26,6 @@ export function renderCertificateUnits(): Readonly<Record<string, string>> {
   };
 }
 
-const NOTE = "# Rendered by Gangway; changes made here are overwritten by the next delivery.";
-
 /**
  * It runs as root, because it reads what the extension writes for root alone, but without a single
  * capability, and only two folders are writable for it. The lock keeps it from a delivery's run.
@@ -34,7 +33,7 @@ const NOTE = "# Rendered by Gangway; changes made here are overwritten by the ne
 function renderService(): string {
   const { current, certificateAgentFile, certificateStateFolder, settingsFolder } = LAYOUT;
   const agent = `${current}/${BUNDLE_LAYOUT.node} ${current}/${BUNDLE_LAYOUT.certificateAgent}`;
-  return `${NOTE}
+  return `${DELIVERED_NOTE}
 [Unit]
 Description=Gangway certificate agent
 Wants=network-online.target
@@ -52,40 +51,12 @@ SyslogIdentifier=${CERTIFICATE_LOG_NAME}
 UMask=0077
 StateDirectory=${certificateStateFolder.replace("/var/lib/", "")}
 ReadWritePaths=${settingsFolder}/${LAYOUT.certificatesFolder}
-AmbientCapabilities=
-CapabilityBoundingSet=
-DevicePolicy=closed
-KeyringMode=private
-LockPersonality=yes
-NoNewPrivileges=yes
-PrivateDevices=yes
-PrivateIPC=yes
-PrivateMounts=yes
-PrivateTmp=yes
-ProcSubset=pid
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHome=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-ProtectSystem=strict
-RemoveIPC=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-`;
+${SANDBOX}`;
 }
 
 /** Four times a day, at times of its own for each machine: authorities ask for that. */
-const TIMER_TEXT = `${NOTE}
+const TIMER_TEXT = `${DELIVERED_NOTE}
 [Unit]
 Description=Gangway certificates, four times a day
 
@@ -99,7 +70,7 @@ Persistent=yes
 WantedBy=timers.target
 `;
 
-const PATH_TEXT = `${NOTE}
+const PATH_TEXT = `${DELIVERED_NOTE}
 [Unit]
 Description=Gangway certificates, as soon as the Key Vault extension brings them
 

@@ -1,6 +1,6 @@
 /** What a release sets on the machine around the server, whatever the stack's settings. */
 import { CERTIFICATE_TRIGGERS, renderCertificateUnits } from "./certificate-units.ts";
-import { GENERATION_TEMPLATE, LAYOUT, SERVICE_NAME } from "./layout.ts";
+import { DELIVERED_NOTE, GENERATION_TEMPLATE, LAYOUT, SERVICE_NAME } from "./layout.ts";
 import { LOG_FACILITY } from "./log-shipping.ts";
 import { REBOOT_TIMER, renderUpdates } from "./maintenance.ts";
 import { renderGeneration, renderStarter } from "./service-units.ts";
@@ -30,7 +30,7 @@ export function renderHostFiles(): Readonly<Record<string, string>> {
 }
 
 /** Bounds of the journal, so that a busy server never fills the system's disk. */
-const JOURNAL = `# Rendered by Gangway; changes made here are overwritten by the next delivery.
+const JOURNAL = `${DELIVERED_NOTE}
 [Journal]
 Storage=persistent
 Compress=yes

@@ -18,6 +18,10 @@ export const LAYOUT: MachineLayout = {
   stagingFolder: "/run/gangway-delivery",
 };
 
+/** First line of the files that a release brings. */
+export const DELIVERED_NOTE =
+  "# Rendered by Gangway; changes made here are overwritten by the next delivery.";
+
 /** Starts the generation in force: at boot, and when a client comes while none runs. */
 export const SERVICE_NAME = "gangway.service";
 /** The template of the server's units; its instances are the generations `a` and `b`. */

@@ -1,6 +1,6 @@
 /** Security updates without a person, and reboots inside the maintenance window only. */
 import { parseMaintenanceWindow } from "#contract";
-import { LAYOUT } from "./layout.ts";
+import { DELIVERED_NOTE, LAYOUT } from "./layout.ts";
 
 /** Both are in the image; updates and kernels leave the file when the machine has to reboot. */
 const REBOOT_REQUIRED_FILE = "/run/reboot-required";
@@ -38,7 +38,7 @@ WantedBy=timers.target
 /** Files that do not depend on the settings, by their paths. */
 export function renderUpdates(): Readonly<Record<string, string>> {
   return {
-    [`${LAYOUT.units}/${REBOOT_UNIT}`]: `# Rendered by Gangway; changes made here are overwritten by the next delivery.
+    [`${LAYOUT.units}/${REBOOT_UNIT}`]: `${DELIVERED_NOTE}
 [Unit]
 Description=Reboots when updates ask for it
 ConditionPathExists=${REBOOT_REQUIRED_FILE}

@@ -1,6 +1,7 @@
-/** The unit of the server's generations, with its sandbox, and the watch that reports on it. */
+/** The unit of the server's generations, and the starter of the one in force. */
 import { BUNDLE_LAYOUT, METADATA_ADDRESS, STOP_DRAIN_SECONDS } from "#contract";
 import {
+  DELIVERED_NOTE,
   GENERATION_TEMPLATE,
   LAYOUT,
   SERVICE_NAME,
@@ -8,6 +9,7 @@ import {
   type MachineLayout,
 } from "./layout.ts";
 import { LOG_FACILITY, SERVER_LOG_NAME } from "./log-shipping.ts";
+import { SANDBOX } from "./sandbox.ts";
 
 /** Beyond the drain, systemd kills. (After an upgrade it lasts `handoverSeconds` of the settings.) */
 const STOP_SECONDS = STOP_DRAIN_SECONDS + 30;
@@ -26,8 +28,7 @@ export function leavingFileOf(layout: MachineLayout, generation: string): string
 /**
  * The server's unit. It has no capability at all: systemd binds its ports, and the kernel setting
  * of active mode lets anyone use those. Only the data folder and its own folder below /run are
- * writable for it. (`MemoryDenyWriteExecute` is missing because V8 compiles at run time, and its
- * interpreter alone is too slow for TLS and listings.)
+ * writable for it, and the metadata service, which gives tokens to whoever asks, is out of reach.
  */
 export function renderGeneration(): string {
   const release = `${LAYOUT.generations}/%i`;
@@ -38,7 +39,7 @@ export function renderGeneration(): string {
     `--generation %i --status-socket ${statusSocketOf(LAYOUT, "%i")}`,
     `--drain-seconds ${String(STOP_DRAIN_SECONDS)} --handover-seconds \${HANDOVER_SECONDS}`,
   ];
-  return `# Rendered by Gangway; changes made here are overwritten by the next delivery.
+  return `${DELIVERED_NOTE}
 [Unit]
 Description=Gangway FTP server, generation %i
 Wants=network-online.target
@@ -68,42 +69,11 @@ RuntimeDirectory=${LAYOUT.runFolder.replace("/run/", "")}/%i
 LogsDirectory=${LAYOUT.logFolder.replace("/var/log/", "")}
 LogsDirectoryMode=0750
 ReadWritePaths=${LAYOUT.dataFolder}
+IPAddressDeny=${METADATA_ADDRESS}
+PrivateUsers=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 ${SANDBOX}`;
 }
-
-/** The metadata service gives tokens to whoever asks: not to clients of the server. */
-const SANDBOX = `AmbientCapabilities=
-CapabilityBoundingSet=
-DevicePolicy=closed
-IPAddressDeny=${METADATA_ADDRESS}
-KeyringMode=private
-LockPersonality=yes
-NoNewPrivileges=yes
-PrivateDevices=yes
-PrivateIPC=yes
-PrivateMounts=yes
-PrivateTmp=yes
-PrivateUsers=yes
-ProcSubset=pid
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHome=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-ProtectSystem=strict
-RemoveIPC=yes
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-`;
 
 /**
  * The starter. It is what boot and sockets start; which generation that is, says a symlink, which
@@ -114,7 +84,7 @@ export function renderStarter(): string {
     "@",
     `@$$(basename "$$(readlink ${LAYOUT.current})")`,
   );
-  return `# Rendered by Gangway; changes made here are overwritten by the next delivery.
+  return `${DELIVERED_NOTE}
 [Unit]
 Description=Starts the generation of the Gangway FTP server that is in force
 ConditionPathExists=${LAYOUT.current}

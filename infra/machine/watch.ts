@@ -1,5 +1,11 @@
 /** The watch: once a minute one record of how server and certificate are, for alerts. */
-import { GENERATION_TEMPLATE, LAYOUT, MACHINE_FILES, SERVICE_USER } from "./layout.ts";
+import {
+  DELIVERED_NOTE,
+  GENERATION_TEMPLATE,
+  LAYOUT,
+  MACHINE_FILES,
+  SERVICE_USER,
+} from "./layout.ts";
 import {
   LOG_FACILITY,
   WATCH_INTERVAL_SECONDS,
@@ -44,7 +50,7 @@ printf '%s\\n' "$metrics" | awk -v healthy="$healthy" '
 /** Service and timer, by their paths. */
 export function renderWatch(): Readonly<Record<string, string>> {
   return {
-    [`${LAYOUT.units}/${WATCH_UNIT}`]: `# Rendered by Gangway; changes made here are overwritten by the next delivery.
+    [`${LAYOUT.units}/${WATCH_UNIT}`]: `${DELIVERED_NOTE}
 [Unit]
 Description=Reports on the Gangway FTP server
 After=${GENERATION_TEMPLATE.replace("@", "@a")} ${GENERATION_TEMPLATE.replace("@", "@b")}
@@ -67,7 +73,7 @@ ProtectHome=yes
 ProtectSystem=strict
 RestrictAddressFamilies=AF_UNIX
 `,
-    [`${LAYOUT.units}/${WATCH_TIMER}`]: `# Rendered by Gangway; changes made here are overwritten by the next delivery.
+    [`${LAYOUT.units}/${WATCH_TIMER}`]: `${DELIVERED_NOTE}
 [Unit]
 Description=Reports on the Gangway FTP server
 
