@@ -80,7 +80,6 @@ export const serverSettingsSchema = v.strictObject({
   }),
   passive: v.strictObject({
     ports: v.pipe(portRange, v.description("Passive range, first-last.")),
-    slices: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 1),
     advertisedAddress: v.optional(
       v.pipe(
         v.string(),
@@ -155,7 +154,7 @@ export function planServerSettings(settings: Settings, paths: MachinePaths): Ser
       ...(implicitTlsPort === undefined ? {} : { implicitTlsPort }),
       healthProbePort,
     },
-    passive: { ports: formatRange(settings.passivePorts), slices: settings.passiveSlices },
+    passive: { ports: formatRange(settings.passivePorts) },
     activeMode: settings.activeMode,
     keepalive: planKeepalive(timeouts, settings.keepaliveSeconds || undefined),
     tls: { ...settings.tls, certificateFile: fileOf(SERVER_CERTIFICATE) },

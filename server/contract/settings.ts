@@ -118,7 +118,7 @@ export const settingsSchema = v.strictObject({
   passiveSlices: setting(
     wholeNumber(1, 64),
     1,
-    "Equal slices of the passive range, for worker processes and upgrade generations.",
+    "Equal slices that the passive range divides into; above 1, the probe does not demand a lease of its first and last port.",
   ),
   healthProbePort: setting(
     port,

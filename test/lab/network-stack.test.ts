@@ -137,7 +137,7 @@ describeNetwork("the stack at the level network", () => {
       const useRange = (ports: string) =>
         stack.editOnMachine(settingsFile, (content) => ({
           ...(content as Properties),
-          passive: { ports, slices: 1 },
+          passive: { ports },
         }));
       await useRange("50100-50119");
       try {
