@@ -2,6 +2,7 @@
 import type { ResourceValidationArgs, StackValidationArgs } from "@pulumi/policy";
 import { describe, expect, it } from "vitest";
 import { createPolicies } from "../../infra/policy/policies.ts";
+import { base64, HARDENED } from "./resources.ts";
 
 type Properties = Readonly<Record<string, unknown>>;
 
@@ -74,18 +75,6 @@ const nat = (pool: string, port: number): Properties => ({
   backendPort: port,
   backendAddressPool: { id: `/pools/${pool}` },
 });
-
-const HARDENED = {
-  osProfile: {
-    linuxConfiguration: {
-      disablePasswordAuthentication: true,
-      patchSettings: { patchMode: "AutomaticByPlatform" },
-    },
-  },
-  securityProfile: { securityType: "TrustedLaunch" },
-  diagnosticsProfile: { bootDiagnostics: { enabled: true } },
-};
-const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
 interface Case {
   readonly policy: string;
