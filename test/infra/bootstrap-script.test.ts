@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { renderBootstrapScript } from "../../infra/machine/bootstrap-script.ts";
-import { LAYOUT, type MachineLayout } from "../../infra/machine/layout.ts";
+import type { MachineLayout } from "../../infra/machine/layout.ts";
+import { layoutBelow } from "./delivery-machine.ts";
 
 const run = promisify(execFile);
 
@@ -51,12 +52,7 @@ describe.runIf(process.platform === "linux")("the Run Command's script", () => {
 
   beforeEach(async () => {
     machine = await mkdtemp(join(tmpdir(), "gangway-bootstrap-"));
-    layout = Object.fromEntries(
-      Object.entries(LAYOUT).map(([key, path]) => [
-        key,
-        path.startsWith("/") ? join(machine, path) : path,
-      ]),
-    ) as MachineLayout;
+    layout = layoutBelow(machine);
     for (const folder of ["bin", "blobs", "content"]) await mkdir(join(machine, folder));
     for (const [name, body] of Object.entries(STAND_INS)) {
       const file = join(machine, "bin", name);
