@@ -1,22 +1,9 @@
-/** Rules of sites on the wire: authorization, request filter, isolation, virtual directories. */
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+/** Rules of sites on the wire: authorization, isolation, virtual directories. */
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { ServerSettingsFile } from "#contract";
-import { hashPassword } from "../../server/auth/password-hash.ts";
-import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
-
-type Site = NonNullable<ServerSettingsFile["sites"]>[number];
-
-const passwordHash = await hashPassword("secret", { logCost: 4, blockSize: 8, parallelism: 1 });
-
-const ACCOUNTS: ServerSettingsFile["accounts"] = [
-  { name: "user1", passwordHash, groups: ["FTPUsersA"] },
-  { name: "user3", passwordHash, groups: ["FTPUsersB"] },
-  { name: "user5", passwordHash, domain: "CORP" },
-  { name: "anonymous", anonymous: true },
-];
+import { login, start, type Site } from "./ruled-site.ts";
 
 /** The rules of the first scenario of the IIS guide. */
 const AUTHORIZATION: Site["authorization"] = [
@@ -24,26 +11,6 @@ const AUTHORIZATION: Site["authorization"] = [
   { effect: "allow", users: ["?"], permissions: ["read"] },
   { effect: "deny", path: "/test.txt", users: ["user3"], permissions: ["read", "write"] },
 ];
-
-async function start(site: Partial<Site>, files: readonly string[]): Promise<TestServer> {
-  const server = await startServer({
-    settings: { sites: [{ name: "default", ...site }], accounts: ACCOUNTS },
-  });
-  for (const file of files) {
-    const path = join(server.dataFolder, file);
-    mkdirSync(join(path, ".."), { recursive: true });
-    writeFileSync(path, file);
-  }
-  return server;
-}
-
-async function login(server: TestServer, user: string): Promise<WireClient> {
-  const client = await WireClient.open(server.host, server.controlPort);
-  await client.reply();
-  await client.expect(`USER ${user}`, 331);
-  await client.expect("PASS secret", 230);
-  return client;
-}
 
 describe("authorization rules", () => {
   it("decide per user, group and file, and name the rule in the log", async () => {
@@ -127,96 +94,6 @@ describe("authorization rules", () => {
       /perm=([a-z]*)/.exec((await client.expect("MLST computer.txt", 250)).text)?.[1];
     expect(new Set(await permOf(user1))).toEqual(new Set("adfrw"));
     expect(await permOf(anonymous)).toBe("r");
-  });
-});
-
-describe("the request filter", () => {
-  it("hides segments from listings and from every verb", async () => {
-    await using server = await start({ requestFiltering: { hiddenSegments: ["_private"] } }, [
-      "_private/private.txt",
-      "open.txt",
-    ]);
-    await using client = await login(server, "user1");
-    for (const command of [
-      "CWD _private",
-      "CWD /_PRIVATE",
-      "SIZE _private/private.txt",
-      "MLST _private",
-      "RNFR _private",
-      "MKD _private/x",
-      "DELE _private/private.txt",
-    ]) {
-      expect([command, await client.code(command)]).toEqual([command, 550]);
-    }
-    const { text } = await client.expect("STAT /", 212);
-    expect(text).toContain("open.txt");
-    expect(text).not.toContain("_private");
-  });
-
-  it("refuses commands and extensions", async () => {
-    await using server = await start(
-      {
-        requestFiltering: {
-          commands: { mode: "deny", names: ["SITE", "DELE"] },
-          fileExtensions: { mode: "deny", extensions: [".exe"] },
-        },
-      },
-      ["a.exe", "a.txt"],
-    );
-    await using client = await login(server, "user1");
-    await client.expect("TYPE I", 200);
-    expect(await client.code("DELE a.txt")).toBe(502);
-    expect(await client.code("SITE CHMOD 600 a.txt")).toBe(502);
-    expect(await client.code("SIZE a.exe")).toBe(550);
-    expect(await client.code("SIZE a.txt")).toBe(213);
-    expect(await client.code("RNFR a.txt")).toBe(350);
-    expect(await client.code("RNTO b.EXE")).toBe(550);
-  });
-
-  it("leaves denied commands out of FEAT, HELP and SITE HELP", async () => {
-    const names = ["MLST", "XCRC", "OPTS UTF8", "SITE CHMOD"];
-    await using server = await start(
-      { requestFiltering: { commands: { mode: "deny", names } } },
-      [],
-    );
-    await using client = await login(server, "user1");
-    const { text } = await client.expect("FEAT", 211);
-    expect(text).toContain(" XMD5");
-    expect(text).not.toMatch(/MLST|XCRC|UTF8/u);
-    const help = (await client.expect("HELP", 214)).text;
-    expect(help).toContain(" MLSD ");
-    expect(help).not.toMatch(/MLST|XCRC/u);
-    const site = (await client.expect("SITE HELP", 214)).text;
-    expect(site).toContain("SITE UTIME");
-    expect(site).not.toContain("CHMOD");
-  });
-
-  it.each([
-    { mode: "allow" as const, extensions: [".txt"] },
-    { mode: "deny" as const, extensions: [".d", "."] },
-  ])("filters no folder by extension: $mode", async (fileExtensions) => {
-    await using server = await start({ requestFiltering: { fileExtensions } }, [
-      "conf.d/a.txt",
-      "plain/a.txt",
-      "file.d",
-    ]);
-    await using client = await login(server, "user1");
-    for (const folder of ["conf.d", "plain"]) {
-      expect(await client.code(`CWD ${folder}`)).toBe(250);
-      expect(await client.code("MLST a.txt")).toBe(250);
-      expect(await client.code("ALLO 1")).toBe(200);
-      expect(await client.code("CDUP")).toBe(250);
-      expect(await client.code(`STAT ${folder}`)).toBe(212);
-      expect(await client.code(`MFMT 20240131120000 ${folder}`)).toBe(213);
-      expect(await client.code(`RNFR ${folder}`)).toBe(350);
-      expect(await client.code(`RNTO ${folder}.d`)).toBe(250);
-      expect(await client.code(`RMD ${folder}.d`)).toBe(550);
-      expect(await client.code(`DELE ${folder}.d/a.txt`)).toBe(250);
-      expect(await client.code(`RMD ${folder}.d`)).toBe(250);
-    }
-    for (const line of ["MLST file.d", "RNFR file.d", "MLST missing.d", "CWD file.d"]) {
-      expect(await client.code(line)).toBe(550);
-    }
   });
 });
 

@@ -1,19 +1,13 @@
-/** TLS policies, injection, and logins that fail. */
+/** Explicit and implicit TLS: getting there, protected data, injection. */
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ServerSettingsFile } from "#contract";
-import { startServer, type TestServer } from "../support/server.ts";
+import type { TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
-
-type TlsPolicy = Pick<NonNullable<ServerSettingsFile["tls"]>, "controlPolicy" | "dataPolicy">;
-
-function startWith(policy: TlsPolicy): Promise<TestServer> {
-  return startServer({ tls: true, tlsPolicy: policy });
-}
+import { startWith } from "./tls-server.ts";
 
 describe("explicit TLS", () => {
   let server: TestServer;
@@ -200,158 +194,5 @@ describe("explicit TLS", () => {
     }
     await using client = await open();
     expect(await client.code("NOOP")).toBe(200);
-  });
-});
-
-describe("control policy", () => {
-  it("require: nothing but getting to TLS works in the clear", async () => {
-    await using server = await startWith({ controlPolicy: "require", dataPolicy: "allow" });
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.reply();
-    expect(await client.code("USER alice")).toBe(534);
-    expect(await client.code("PASS secret")).toBe(534);
-    expect(await client.code("PWD")).toBe(534);
-    expect(await client.code("FEAT")).toBe(211);
-    expect(await client.code("NOOP")).toBe(200);
-    await client.expect("AUTH TLS", 234);
-    await client.secure();
-    await client.expect("USER alice", 331);
-    await client.expect("PASS secret", 230);
-  });
-
-  it("requireForCredentials: passwords need TLS, anonymous logins do not", async () => {
-    await using server = await startWith({
-      controlPolicy: "requireForCredentials",
-      dataPolicy: "allow",
-    });
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.reply();
-    expect(await client.code("USER alice")).toBe(534);
-    expect(await client.code("PASS secret")).toBe(503);
-    expect(await client.code("USER anonymous")).toBe(331);
-    expect(await client.code("PASS me@example.org")).toBe(230);
-    expect(await client.code("PWD")).toBe(257);
-    await client.expect("AUTH TLS", 234);
-    await client.secure();
-    await client.expect("USER alice", 331);
-    await client.expect("PASS secret", 230);
-  });
-});
-
-describe("data policy", () => {
-  const secured = async (server: TestServer): Promise<WireClient> => {
-    const client = await WireClient.open(server.host, server.controlPort);
-    await client.reply();
-    await client.expect("AUTH TLS", 234);
-    await client.secure();
-    await client.expect("USER alice", 331);
-    await client.expect("PASS secret", 230);
-    return client;
-  };
-
-  it("require: PROT C is refused, and so are clear transfers", async () => {
-    await using server = await startWith({ controlPolicy: "allow", dataPolicy: "require" });
-    await using client = await secured(server);
-    await client.expect("EPSV", 229);
-    expect(await client.code("NLST")).toBe(521);
-    await client.expect("PBSZ 0", 200);
-    expect(await client.code("PROT C")).toBe(534);
-    await client.expect("PROT P", 200);
-    await using plain = await WireClient.open(server.host, server.controlPort);
-    await plain.login();
-    await plain.expect("EPSV", 229);
-    expect(await plain.code("LIST")).toBe(521);
-  });
-
-  it("deny: PROT P is refused, clear transfers work", async () => {
-    await using server = await startWith({ controlPolicy: "allow", dataPolicy: "deny" });
-    await using client = await secured(server);
-    await client.expect("PBSZ 0", 200);
-    expect(await client.code("PROT P")).toBe(534);
-    expect((await client.download("NLST")).codes).toEqual([150, 226]);
-  });
-});
-
-describe("logins that fail", () => {
-  it("are answered alike, later and later, and end the session", async () => {
-    await using server = await startServer();
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.reply();
-    const texts: string[] = [];
-    for (const user of ["alice", "nobody", "alice", "nobody"]) {
-      await client.expect(`USER ${user}`, 331);
-      texts.push((await client.command("PASS wrong")).text);
-    }
-    expect(new Set(texts).size).toBe(1);
-    expect(texts[0]).toMatch(/^530 /);
-    await client.expect("USER alice", 331);
-    expect(await client.code("PASS wrong")).toBe(421);
-    await client.closed();
-  }, 20_000);
-
-  it("never put the password into the log", async () => {
-    await using server = await startServer();
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.login();
-    await client.expect("QUIT", 221);
-    await server.logged("loggedIn");
-    expect(JSON.stringify(server.records)).not.toContain("secret");
-  });
-});
-
-describe("rights", () => {
-  it("of a reader end at reading, those of a writer at writing", async () => {
-    await using server = await startServer({
-      accounts: { reader: "r", writer: "w" },
-      permissions: { reader: ["read"], writer: ["write"] },
-    });
-    await using writer = await WireClient.open(server.host, server.controlPort);
-    await writer.login("writer", "w");
-    expect(await writer.upload("STOR f.txt", "x")).toEqual([150, 226]);
-    expect((await writer.download("RETR f.txt")).codes).toEqual([550]);
-    expect((await writer.download("LIST")).codes).toEqual([550]);
-    expect(await writer.code("STAT /")).toBe(550);
-    await using reader = await WireClient.open(server.host, server.controlPort);
-    await reader.login("reader", "r");
-    expect((await reader.download("RETR f.txt")).data).toBe("x");
-    expect(await reader.upload("STOR f.txt", "y")).toEqual([550]);
-    expect(await reader.upload("STOR g.txt", "y")).toEqual([550]);
-    expect(await reader.upload("APPE f.txt", "y")).toEqual([550]);
-    expect(await reader.upload("STOU", "y")).toEqual([550]);
-    for (const line of [
-      "DELE f.txt",
-      "MKD d",
-      "RMD d",
-      "RNFR f.txt",
-      "MFMT 20240101000000 f.txt",
-      "SITE CHMOD 777 f.txt",
-    ]) {
-      expect([line, await reader.code(line)]).toEqual([line, 550]);
-    }
-    expect((await reader.expect("MLST f.txt", 250)).text).toContain("perm=r;");
-  });
-
-  it("to create do not include those to overwrite", async () => {
-    await using server = await startServer({
-      accounts: { drop: "d" },
-      permissions: { drop: ["create"] },
-    });
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.login("drop", "d");
-    expect(await client.upload("STOR once.txt", "x")).toEqual([150, 226]);
-    expect(await client.upload("STOR once.txt", "y")).toEqual([550]);
-    expect(await client.upload("APPE once.txt", "y")).toEqual([550]);
-  });
-
-  it("end at the home, which is made when it is missing", async () => {
-    await using server = await startServer({
-      accounts: { alice: "secret" },
-      homes: { alice: "/homes/alice" },
-    });
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.login();
-    await client.upload("STOR /../../mine.txt", "x");
-    expect((await stat(join(server.dataFolder, "homes/alice/mine.txt"))).size).toBe(1);
-    expect((await client.expect("PWD", 257)).text).toContain('"/"');
   });
 });
