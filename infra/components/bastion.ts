@@ -3,8 +3,8 @@ import { BastionHost } from "@pulumi/azure-native/network/bastionHost.js";
 import { PublicIPAddress } from "@pulumi/azure-native/network/publicIPAddress.js";
 import { Subnet } from "@pulumi/azure-native/network/subnet.js";
 import * as pulumi from "@pulumi/pulumi";
+import { BASTION_SUBNET } from "#contract";
 import { planSubnet } from "../plan/given-network.ts";
-import { BASTION_SUBNET } from "../plan/names.ts";
 import type { StackContext } from "./stack-context.ts";
 import type { StackSubnet } from "./subnet.ts";
 

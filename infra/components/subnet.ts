@@ -3,9 +3,8 @@ import { NetworkSecurityGroup } from "@pulumi/azure-native/network/networkSecuri
 import { Subnet } from "@pulumi/azure-native/network/subnet.js";
 import { VirtualNetwork } from "@pulumi/azure-native/network/virtualNetwork.js";
 import * as pulumi from "@pulumi/pulumi";
-import { planIdleTimeouts } from "#contract";
+import { BASTION_SUBNET, planIdleTimeouts } from "#contract";
 import type { NetworkExposure } from "../plan/exposure.ts";
-import { BASTION_SUBNET } from "../plan/names.ts";
 import { planSubnet } from "../plan/given-network.ts";
 import type { SecurityRule } from "../plan/security-rules.ts";
 import type { StackContext } from "./stack-context.ts";

@@ -4,6 +4,7 @@
  */
 import {
   activeDataPort,
+  BASTION_RULE,
   controlPorts,
   HIGHEST_PORT,
   LOWEST_UNPRIVILEGED_PORT,
@@ -121,7 +122,7 @@ function planBastion({ bastion }: Settings): readonly AccessRule[] {
   if (bastion.mode === "off") return [];
   return [
     inbound(
-      "AllowBastionToSsh",
+      BASTION_RULE,
       PRIORITY.bastion,
       [singlePort(SSH_PORT)],
       addresses([bastion.subnetCidr]),

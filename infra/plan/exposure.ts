@@ -9,6 +9,7 @@ import {
   controlPorts,
   formatRange,
   HIGHEST_PORT,
+  listenedPorts,
   LOWEST_UNPRIVILEGED_PORT,
   mergeRanges,
   parseRange,
@@ -190,12 +191,9 @@ function readServerSettings(file: unknown): ExposureRow {
   const control = controlPorts(listen, sites);
   const health =
     listen.healthProbePort === undefined ? undefined : singlePort(listen.healthProbePort);
-  const listened = [...control.map(({ port }) => singlePort(port)), health, passive.ports].filter(
-    (range) => range !== undefined,
-  );
   return {
     layer: "server",
-    ranges: mergeRanges(listened).map(formatRange),
+    ranges: mergeRanges(listenedPorts(listen, passive.ports, sites)).map(formatRange),
     sources: [ANYWHERE],
     rules: [
       ...control.flatMap(({ setting, port }) => rule(setting, singlePort(port))),

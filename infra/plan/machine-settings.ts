@@ -3,15 +3,14 @@ import { posix } from "node:path";
 import {
   activeDataPort,
   controlPorts,
+  listenedPorts,
   LOWEST_UNPRIVILEGED_PORT,
   MACHINE_LAYOUT,
   mergeRanges,
   planIdleTimeouts,
   planKeepalive,
   planServerSettings,
-  singlePort,
   type MachineSettings,
-  type PortRange,
   type Settings,
 } from "#contract";
 import { renderControlSockets } from "../machine/control-sockets.ts";
@@ -44,7 +43,7 @@ export function planMachineSettings(settings: Settings): MachineSettings {
     server,
     guestFirewall: renderGuestFirewall(planAccess(settings)),
     sysctl: renderKernelSettings({
-      listened: listenedPorts(settings),
+      listened: mergeRanges(listenedPorts(settings, settings.passivePorts, settings.sites)),
       keepalive,
       lowestOpenPort: lowestOpenPort(settings),
     }),
@@ -54,16 +53,6 @@ export function planMachineSettings(settings: Settings): MachineSettings {
     },
     handoverSeconds,
   };
-}
-
-/** Every port that the server listens on, merged. */
-function listenedPorts(settings: Settings): readonly PortRange[] {
-  const { healthProbePort, passivePorts, sites } = settings;
-  return mergeRanges([
-    ...controlPorts(settings, sites).map(({ port }) => singlePort(port)),
-    singlePort(healthProbePort),
-    passivePorts,
-  ]);
 }
 
 /**

@@ -49,9 +49,6 @@ export interface Names {
   readonly snapshotGroup: string;
 }
 
-/** Azure wants this name of the subnet that Bastion lives in. */
-export const BASTION_SUBNET = "AzureBastionSubnet";
-
 /** Long enough to tell stacks apart, short enough that base and noun fit the tightest limit. */
 const LONGEST_BASE = 40;
 

@@ -1,10 +1,15 @@
 /** Policy 1: what every security group lets in is what the server serves. */
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
-import { controlPorts, singlePort, SSH_PORT, type PortRange } from "../../server/contract/index.ts";
+import {
+  BASTION_SUBNET,
+  listenedPorts,
+  SSH_PORT,
+  type PortRange,
+} from "../../server/contract/index.ts";
 import type { DeclaredDeliveries, DeliveredSettings } from "./declared-deliveries.ts";
 import { describeDifference, formatPorts, subtract } from "./port-sets.ts";
 import {
-  isProperties,
+  objectsIn,
   portsLetIn,
   readGroups,
   resourcesOf,
@@ -14,12 +19,7 @@ import {
 
 /** Every port that delivered settings make the server listen on. */
 export function servedPorts({ server }: DeliveredSettings): readonly PortRange[] {
-  const { listen, passive, sites } = server;
-  const control = controlPorts(listen, sites).map(({ port }) => port);
-  return [
-    ...[...control, listen.healthProbePort].filter((port) => port !== undefined).map(singlePort),
-    passive.ports,
-  ];
+  return listenedPorts(server.listen, server.passive.ports, server.sites);
 }
 
 export function advertisedPorts(declared: DeclaredDeliveries): StackValidationPolicy {
@@ -64,12 +64,12 @@ export function advertisedPorts(declared: DeclaredDeliveries): StackValidationPo
 /** Blocks of the stack's subnets for Bastion. */
 function bastionBlocks(resources: readonly PolicyResource[]): ReadonlySet<string> {
   const inline = resourcesOf(resources, "network:VirtualNetwork").flatMap(({ props }) =>
-    Array.isArray(props["subnets"]) ? props["subnets"].filter(isProperties) : [],
+    objectsIn(props["subnets"]),
   );
   const own = resourcesOf(resources, "network:Subnet").map(({ props }) => props);
   return new Set(
     [...inline, ...own]
-      .filter((subnet) => subnet["name"] === "AzureBastionSubnet")
+      .filter((subnet) => subnet["name"] === BASTION_SUBNET)
       .map((subnet) => textOf(subnet["addressPrefix"]))
       .filter((block) => block !== undefined),
   );

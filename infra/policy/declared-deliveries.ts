@@ -11,7 +11,7 @@ import {
   type Deployment,
   type ServerSettings,
 } from "../../server/contract/index.ts";
-import { isAzureType, isProperties, known, textOf } from "./resource-facts.ts";
+import { isAzureType, isProperties, known, objectsIn, textOf } from "./resource-facts.ts";
 
 /** A settings blob, decoded. */
 export interface DeliveredSettings {
@@ -98,8 +98,7 @@ function unwrap(value: unknown): unknown {
 }
 
 function parameterOf(parameters: unknown, name: string): string | undefined {
-  if (!Array.isArray(parameters)) return undefined;
-  const found = parameters.filter(isProperties).find((parameter) => parameter["name"] === name);
+  const found = objectsIn(parameters).find((parameter) => parameter["name"] === name);
   return textOf(found?.["value"]);
 }
 

@@ -4,7 +4,12 @@ import type {
   ResourceValidationPolicy,
   StackValidationPolicy,
 } from "@pulumi/policy";
-import { ContractError, parseRange, type PortRange } from "../../server/contract/index.ts";
+import {
+  BASTION_RULE,
+  ContractError,
+  parseRange,
+  type PortRange,
+} from "../../server/contract/index.ts";
 import { servedPorts } from "./advertised-ports.ts";
 import type { DeclaredDeliveries, DeliveredSettings, Delivery } from "./declared-deliveries.ts";
 import { describeDifference, formatPorts, readPorts, subtract } from "./port-sets.ts";
@@ -117,7 +122,7 @@ function findWrongAddress(
 function readFirewallPorts(ruleset: string): readonly PortRange[] {
   const input = /chain input \{([^]*?)\n\s*\}/.exec(ruleset)?.[1] ?? "";
   // SSH for administrators, from Bastion only, is no service of the server's.
-  const rules = input.split("\n").filter((line) => !line.includes('"AllowBastionToSsh"'));
+  const rules = input.split("\n").filter((line) => !line.includes(`"${BASTION_RULE}"`));
   const accepted = /tcp dport (\{[^}]*\}|\S+)[^\n]*\baccept\b/g;
   return [...rules.join("\n").matchAll(accepted)].flatMap((match) =>
     (match[1] ?? "")

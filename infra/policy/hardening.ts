@@ -1,12 +1,13 @@
 /** Policies 13 to 19: subnets, machines, storage, vaults and roles. */
+import { BASTION_SUBNET } from "../../server/contract/index.ts";
 import { at, eachResource, ENVIRONMENT_CONFIG, machineWithin } from "./each-resource.ts";
-import { isProperties, textOf } from "./resource-facts.ts";
+import { objectsIn, textOf } from "./resource-facts.ts";
 
 type Properties = Readonly<Record<string, unknown>>;
 
 /** Subnets for Azure's own gateways; no machine of anybody's is in them. */
 const PLATFORM_SUBNETS: ReadonlySet<string> = new Set([
-  "AzureBastionSubnet",
+  BASTION_SUBNET,
   "AzureFirewallSubnet",
   "GatewaySubnet",
 ]);
@@ -17,13 +18,10 @@ export const subnetsArePrivate = eachResource({
     "Subnets have no default outbound access: it is on its way out, and machines leave by an address that somebody declared.",
   types: ["network:Subnet", "network:VirtualNetwork"],
   judge: (properties, name, type) => {
-    const subnets = properties["subnets"];
-    const inside = Array.isArray(subnets) ? subnets.filter(isProperties) : [];
-    return (
-      type.endsWith(":Subnet")
-        ? [{ name: properties["subnetName"] ?? name, ...properties }]
-        : inside
-    )
+    const subnets = type.endsWith(":Subnet")
+      ? [{ name: properties["subnetName"] ?? name, ...properties }]
+      : objectsIn(properties["subnets"]);
+    return subnets
       .filter((subnet) => subnet["defaultOutboundAccess"] !== false)
       .filter((subnet) => !PLATFORM_SUBNETS.has(textOf(subnet["name"]) ?? ""))
       .map(
@@ -226,9 +224,7 @@ export const rolesAreNarrow = eachResource({
 
 /** A role of one's own that may do everything is Owner by another name. */
 function judgeDefinition(properties: Properties, name: string): readonly string[] {
-  const permissions = properties["permissions"];
-  const allowed = (Array.isArray(permissions) ? permissions : [])
-    .filter(isProperties)
+  const allowed = objectsIn(properties["permissions"])
     .flatMap(({ actions, dataActions }) => [actions, dataActions].flat())
     .map((action) => textOf(action)?.toLowerCase() ?? "");
   return allowed.some((action) => BROAD_ACTIONS.has(action))

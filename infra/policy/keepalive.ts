@@ -2,7 +2,7 @@
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
 import { SHORTEST_IDLE_TIMEOUT_MINUTES } from "../../server/contract/index.ts";
 import type { DeclaredDeliveries } from "./declared-deliveries.ts";
-import { isProperties, numberOf, resourcesOf } from "./resource-facts.ts";
+import { objectsIn, numberOf, resourcesOf } from "./resource-facts.ts";
 
 interface IdleTimeout {
   readonly urn: string;
@@ -55,8 +55,7 @@ function findIdleTimeouts(resources: readonly PolicyResource[]): readonly IdleTi
     }),
     ...resourcesOf(resources, "network:LoadBalancer").flatMap(({ urn, name, props }) =>
       [props["loadBalancingRules"], props["inboundNatRules"], props["inboundNatPools"]]
-        .flatMap((rules) => (Array.isArray(rules) ? rules : []))
-        .filter(isProperties)
+        .flatMap((rules) => objectsIn(rules))
         .map((rule) => ({
           urn,
           where: `idleTimeoutInMinutes of rule ${String(rule["name"])} of ${name}`,

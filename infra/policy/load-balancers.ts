@@ -3,22 +3,17 @@ import type { StackValidationPolicy } from "@pulumi/policy";
 import { RULES_PER_LOAD_BALANCER, type PortRange } from "../../server/contract/index.ts";
 import { eachResource } from "./each-resource.ts";
 import { formatPorts, subtract } from "./port-sets.ts";
-import { isProperties, numberOf, resourcesOf, textOf } from "./resource-facts.ts";
+import { isProperties, numberOf, objectsIn, resourcesOf, textOf } from "./resource-facts.ts";
 
 type Properties = Readonly<Record<string, unknown>>;
 
 /** From here on a warning: the next node or a wider range may not fit any more. */
 const WARNING_SHARE = 0.9;
 
-const rulesOf = (properties: Properties, key: string): readonly Properties[] => {
-  const rules = properties[key];
-  return Array.isArray(rules) ? rules.filter(isProperties) : [];
-};
-
 const allRules = (properties: Properties): readonly Properties[] => [
-  ...rulesOf(properties, "loadBalancingRules"),
-  ...rulesOf(properties, "inboundNatRules"),
-  ...rulesOf(properties, "inboundNatPools"),
+  ...objectsIn(properties["loadBalancingRules"]),
+  ...objectsIn(properties["inboundNatRules"]),
+  ...objectsIn(properties["inboundNatPools"]),
 ];
 
 const named = (rule: Properties): string => textOf(rule["name"]) ?? "(unnamed)";
@@ -63,10 +58,10 @@ export const healthProbeOfItsOwn = eachResource({
     "Control ports are balanced with a health probe on a port of its own: a draining server fails it without refusing those who are connected.",
   types: ["network:LoadBalancer"],
   judge: (properties, name) => {
-    const balanced = rulesOf(properties, "loadBalancingRules");
+    const balanced = objectsIn(properties["loadBalancingRules"]);
     if (balanced.length === 0) return [];
     const ports = new Set(balanced.map((rule) => numberOf(rule["backendPort"])));
-    const probes = rulesOf(properties, "probes");
+    const probes = objectsIn(properties["probes"]);
     return [
       ...balanced
         .filter((rule) => !isProperties(rule["probe"]))
@@ -128,7 +123,7 @@ export const slicesDisjoint: StackValidationPolicy = {
 };
 
 function slicesOf(properties: Properties): readonly Slice[] {
-  const byPool = Map.groupBy(rulesOf(properties, "inboundNatRules"), (rule) => {
+  const byPool = Map.groupBy(objectsIn(properties["inboundNatRules"]), (rule) => {
     const pool = rule["backendAddressPool"];
     return isProperties(pool) ? (textOf(pool["id"]) ?? named(rule)) : named(rule);
   });

@@ -1,7 +1,7 @@
 /** What production does not go without: somebody who is told, and files that can be got back. */
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
 import { at, eachResource, ENVIRONMENT_CONFIG } from "./each-resource.ts";
-import { isProperties, known, resourcesOf, textOf } from "./resource-facts.ts";
+import { isProperties, known, objectsIn, resourcesOf, textOf } from "./resource-facts.ts";
 
 export const alertsReachSomebody = eachResource({
   name: "alerts-reach-somebody",
@@ -11,7 +11,7 @@ export const alertsReachSomebody = eachResource({
   judge: (properties, name) => {
     const receivers = Object.entries(properties)
       .filter(([key]) => key.endsWith("Receivers"))
-      .flatMap(([, list]) => (Array.isArray(list) ? list.filter(isProperties) : []));
+      .flatMap(([, list]) => objectsIn(list));
     const plain = receivers.some(({ serviceUri }) =>
       textOf(serviceUri)?.toLowerCase().startsWith("http:"),
     );
@@ -72,9 +72,9 @@ function countUnsaved(
     known(() => textOf(at(props, "properties", "dataSourceInfo")["resourceID"])?.toLowerCase()),
   );
   const declared = known(() => at(machine, "storageProfile")["dataDisks"]);
-  const disks = (Array.isArray(declared) ? declared : [])
-    .filter(isProperties)
-    .map((disk) => known(() => textOf(at(disk, "managedDisk")["id"])?.toLowerCase()));
+  const disks = objectsIn(declared).map((disk) =>
+    known(() => textOf(at(disk, "managedDisk")["id"])?.toLowerCase()),
+  );
   const open = disks.filter((id) => id === undefined || !saved.includes(id));
   const spare = saved.filter((id) => id === undefined || !disks.includes(id));
   const matching = open.includes(undefined) ? spare : spare.filter((id) => id === undefined);

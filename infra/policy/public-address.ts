@@ -1,7 +1,7 @@
 /** Policies 6 and 7: an address that stays. */
 import type { PolicyResource, StackValidationPolicy } from "@pulumi/policy";
-import { eachResource, at } from "./each-resource.ts";
-import { isProperties, known, resourcesOf, textOf } from "./resource-facts.ts";
+import { at, eachResource, ENVIRONMENT_CONFIG } from "./each-resource.ts";
+import { known, objectsIn, resourcesOf, textOf } from "./resource-facts.ts";
 
 export const publicAddressStays = eachResource({
   name: "public-address-is-static-and-zonal",
@@ -28,16 +28,7 @@ export const publicAddressProtected: StackValidationPolicy = {
   description:
     "In production the public address is protected against deletion and replacement: a new one would break every partner's allow-list.",
   enforcementLevel: "mandatory",
-  configSchema: {
-    properties: {
-      environment: {
-        type: "string",
-        enum: ["dev", "prod"],
-        default: "dev",
-        description: "prod: addresses must be protected.",
-      },
-    },
-  },
+  configSchema: ENVIRONMENT_CONFIG,
   validateStack: ({ resources, getConfig }, reportViolation) => {
     if (getConfig<{ environment?: string }>().environment !== "prod") return;
     for (const address of resourcesOf(resources, "network:PublicIPAddress")) {
@@ -66,11 +57,7 @@ function isForOthers(address: PolicyResource, resources: readonly PolicyResource
 
 function usesAddress(props: Readonly<Record<string, unknown>>, azureName: string): boolean {
   return [
-    ...listOf(props["ipConfigurations"]).map((each) => at(each, "publicIPAddress")),
-    ...listOf(props["publicIpAddresses"]),
+    ...objectsIn(props["ipConfigurations"]).map((each) => at(each, "publicIPAddress")),
+    ...objectsIn(props["publicIpAddresses"]),
   ].some(({ id }) => textOf(id)?.toLowerCase().endsWith(`/publicipaddresses/${azureName}`));
-}
-
-function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.filter(isProperties) : [];
 }

@@ -60,8 +60,7 @@ export function readRule(properties: Properties, fallbackName = "(unnamed)"): Ru
 
 /** The inline rules of a security group. */
 export function readRules(properties: Properties): readonly RuleFacts[] {
-  const rules = properties["securityRules"];
-  return Array.isArray(rules) ? rules.filter(isProperties).map((rule) => readRule(rule)) : [];
+  return objectsIn(properties["securityRules"]).map((rule) => readRule(rule));
 }
 
 /** Types that hold security groups, or write them out as part of themselves. */
@@ -200,6 +199,11 @@ export function known<T>(read: () => T): T | undefined {
 
 export function isProperties(value: unknown): value is Properties {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The objects in a list; none where there is no list. */
+export function objectsIn(value: unknown): readonly Properties[] {
+  return Array.isArray(value) ? value.filter(isProperties) : [];
 }
 
 export function textOf(value: unknown): string | undefined {

@@ -1,7 +1,7 @@
 /** Policy 16: nothing secret where whoever can read the machine can read it. */
 import { gunzipSync } from "node:zlib";
 import { at, eachResource, machineWithin } from "./each-resource.ts";
-import { isProperties, textOf } from "./resource-facts.ts";
+import { objectsIn, textOf } from "./resource-facts.ts";
 
 /** What a secret looks like in plain text; a variable's name in its place is none. */
 const SECRET_PATTERNS = [
@@ -104,12 +104,7 @@ function judgeOpenValues(
 
 /** Run Commands have a list of parameters, each with its name beside its value. */
 function namesSecret(parameters: unknown): boolean {
-  return (
-    Array.isArray(parameters) &&
-    parameters
-      .filter(isProperties)
-      .some(
-        ({ name, value }) => SECRET_NAME.test(textOf(name) ?? "") && (textOf(value) ?? "") !== "",
-      )
+  return objectsIn(parameters).some(
+    ({ name, value }) => SECRET_NAME.test(textOf(name) ?? "") && (textOf(value) ?? "") !== "",
   );
 }

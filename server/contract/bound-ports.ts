@@ -49,6 +49,17 @@ export function controlPorts(
   ];
 }
 
+/** Every port that a server listens on, as ranges; those of active connections are none. */
+export function listenedPorts(
+  listen: ChannelPorts & { readonly healthProbePort?: number | undefined },
+  passivePorts: PortRange,
+  sites: readonly BoundSite[],
+): readonly PortRange[] {
+  const control = controlPorts(listen, sites).map(({ port }) => port);
+  const single = [...control, listen.healthProbePort].filter((port) => port !== undefined);
+  return [...single.map(singlePort), passivePorts];
+}
+
 /** The ports that are listened on for bindings alone, each once, in ascending order. */
 export function boundPorts(sites: readonly BoundSite[]): readonly ControlPort[] {
   const ports = new Map<number, ControlPort>();

@@ -16,5 +16,9 @@ export const CHALLENGE_RECORD = {
   ttlSeconds: 60,
 } as const;
 
+/** The subnet of Azure Bastion, which has to have this name, and the rule that lets it in. */
+export const BASTION_SUBNET = "AzureBastionSubnet";
+export const BASTION_RULE = "AllowBastionToSsh";
+
 /** Environment variable with the probe's password: an argument would show in the process list. */
 export const PROBE_PASSWORD_VARIABLE = "GANGWAY_PROBE_PASSWORD";
