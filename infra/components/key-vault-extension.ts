@@ -1,8 +1,8 @@
 /** Azure's own agent for certificates of kind keyVault: it looks for new versions. */
-import { VirtualMachineExtension } from "@pulumi/azure-native/compute/virtualMachineExtension.js";
 import type { UserAssignedIdentity } from "@pulumi/azure-native/managedidentity/userAssignedIdentity.js";
 import type * as pulumi from "@pulumi/pulumi";
 import { planKeyVaultExtension } from "../plan/certificates.ts";
+import { installExtension } from "./extension.ts";
 import type { StackMachine } from "./machine.ts";
 import type { StackContext } from "./stack-context.ts";
 
@@ -13,29 +13,26 @@ import type { StackContext } from "./stack-context.ts";
  * @returns the extension, for whatever comes after it.
  */
 export function createKeyVaultExtension(
-  { settings, tags, location, resourceGroupName, named, parent }: StackContext,
-  { virtualMachine }: StackMachine,
+  context: StackContext,
+  machine: StackMachine,
   identity: UserAssignedIdentity,
   after: readonly pulumi.Resource[],
 ): readonly pulumi.Resource[] {
+  const { settings } = context;
   if (planKeyVaultExtension(settings, "") === undefined) return [];
   return [
-    new VirtualMachineExtension(
-      named("key-vault-agent"),
+    installExtension(
+      context,
+      machine,
+      "key-vault-agent",
       {
-        resourceGroupName,
-        location,
-        tags,
-        vmName: virtualMachine.name,
-        vmExtensionName: "KeyVaultForLinux",
         publisher: "Microsoft.Azure.KeyVault",
         type: "KeyVaultForLinux",
         // From 4.0 on it writes chain and key into two files, and knows no links of our naming.
         typeHandlerVersion: "3.0",
-        autoUpgradeMinorVersion: true,
         settings: identity.clientId.apply((clientId) => planKeyVaultExtension(settings, clientId)),
       },
-      { parent, dependsOn: [...after] },
+      after,
     ),
   ];
 }

@@ -1,5 +1,4 @@
 /** The watch: logs and counters of the machine in a workspace, and alerts over them. */
-import { VirtualMachineExtension } from "@pulumi/azure-native/compute/virtualMachineExtension.js";
 import type { UserAssignedIdentity } from "@pulumi/azure-native/managedidentity/userAssignedIdentity.js";
 import { ActionGroup } from "@pulumi/azure-native/monitor/actionGroup.js";
 import { DataCollectionRule } from "@pulumi/azure-native/monitor/dataCollectionRule.js";
@@ -13,6 +12,7 @@ import { planAlerts, type PlannedAlert } from "../plan/alerts.ts";
 import { missingAlertReceiver } from "../plan/configuration.ts";
 import { LOG_COLLECTION } from "../plan/log-collection.ts";
 import type { Delivery } from "./delivery.ts";
+import { installExtension } from "./extension.ts";
 import type { StackMachine } from "./machine.ts";
 import type { StackContext } from "./stack-context.ts";
 
@@ -68,10 +68,11 @@ function workspaceOf(context: StackContext): pulumi.Output<string> {
 }
 
 function collectLogs(
-  { names, tags, location, resourceGroupName, named, parent }: StackContext,
+  context: StackContext,
   { machine, identity, delivery, after }: MonitoringParts,
   workspaceId: pulumi.Output<string>,
 ): void {
+  const { names, tags, location, resourceGroupName, named, parent } = context;
   const { dataSources, dataFlows, destinationName } = LOG_COLLECTION;
   const rule = new DataCollectionRule(
     named("logs"),
@@ -90,29 +91,24 @@ function collectLogs(
     },
     { parent },
   );
-  const { virtualMachine } = machine;
   const association = new DataCollectionRuleAssociation(
     named("logs-of-machine"),
     {
-      resourceUri: virtualMachine.id,
+      resourceUri: machine.virtualMachine.id,
       associationName: names.dataCollectionRule,
       dataCollectionRuleId: rule.id,
       description: "What the agent on the machine collects.",
     },
     { parent },
   );
-  new VirtualMachineExtension(
-    named("monitor-agent"),
+  installExtension(
+    context,
+    machine,
+    "monitor-agent",
     {
-      resourceGroupName,
-      location,
-      tags,
-      vmName: virtualMachine.name,
-      vmExtensionName: "AzureMonitorLinuxAgent",
       publisher: "Microsoft.Azure.Monitor",
       type: "AzureMonitorLinuxAgent",
       typeHandlerVersion: "1.33",
-      autoUpgradeMinorVersion: true,
       enableAutomaticUpgrade: true,
       settings: {
         authentication: {
@@ -120,8 +116,7 @@ function collectLogs(
         },
       },
     },
-    // Azure changes one thing on a machine at a time.
-    { parent, dependsOn: [association, delivery.runCommand, ...after] },
+    [association, delivery.runCommand, ...after],
   );
 }
 
