@@ -37,10 +37,21 @@ export interface W3cRecord {
 
 const two = (value: number): string => String(value).padStart(2, "0");
 
+let lastSecond = { second: 0, text: "1970-01-01T00:00:00" };
+
+/** `2026-11-21T12:30:45`. Most lines fall into the second of the one before. */
+function toSecond(atMs: number): string {
+  const second = Math.floor(atMs / 1000);
+  if (second !== lastSecond.second) {
+    lastSecond = { second, text: new Date(atMs).toISOString().slice(0, 19) };
+  }
+  return lastSecond.text;
+}
+
 /** What a field prints, per field; undefined prints `-`. */
 const VALUES = {
-  date: ({ atMs }) => new Date(atMs).toISOString().slice(0, 10),
-  time: ({ atMs }) => new Date(atMs).toISOString().slice(11, 19),
+  date: ({ atMs }) => toSecond(atMs).slice(0, 10),
+  time: ({ atMs }) => toSecond(atMs).slice(11),
   "c-ip": ({ clientAddress }) => clientAddress,
   "c-port": ({ clientPort }) => clientPort,
   "cs-username": ({ userName }) => userName,
@@ -68,11 +79,10 @@ const VALUES = {
 
 /** The directives at the head of each file. */
 export function formatW3cHeader(fields: readonly W3cField[], atMs: number): string {
-  const date = new Date(atMs).toISOString();
   return [
     "#Software: Gangway",
     "#Version: 1.0",
-    `#Date: ${date.slice(0, 10)} ${date.slice(11, 19)}`,
+    `#Date: ${toSecond(atMs).replace("T", " ")}`,
     `#Fields: ${inOrder(fields).join(" ")}`,
     "",
   ].join("\n");
@@ -89,9 +99,16 @@ export function formatW3cLine(
     .join(" ")}\n`;
 }
 
+/** Once for all lines of a log. */
+const knownOrders = new WeakMap<readonly W3cField[], readonly W3cField[]>();
+
 /** The chosen fields in the format's own order, whatever order the settings name them in. */
 function inOrder(fields: readonly W3cField[]): readonly W3cField[] {
-  return W3C_FIELDS.filter((field) => fields.includes(field));
+  const known = knownOrders.get(fields);
+  if (known !== undefined) return known;
+  const ordered = W3C_FIELDS.filter((field) => fields.includes(field));
+  knownOrders.set(fields, ordered);
+  return ordered;
 }
 
 /**
@@ -101,8 +118,9 @@ function inOrder(fields: readonly W3cField[]): readonly W3cField[] {
  */
 export function escapeW3c(value: string | number | undefined): string {
   if (value === undefined || value === "") return "-";
+  if (typeof value === "number") return String(value);
   if (value === "-") return "%2D";
-  return String(value)
+  return value
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029%+]/gu, (character) =>
       percentEncode(character),
     )

@@ -7,7 +7,10 @@ import { formatPeriodName, formatW3cHeader, formatW3cLine, type W3cRecord } from
 interface OpenFile {
   readonly name: string;
   readonly descriptor: number;
+  /** Those of `unwritten` too. */
   bytes: number;
+  /** Lines of this turn. */
+  unwritten: string;
 }
 
 /** Where the lines go; one per server, or one per site when the settings say so. */
@@ -46,10 +49,10 @@ export function openW3cLog({ settings, folder, computerName, onError }: W3cLogOp
     if (current?.name === wanted) return current;
     // Forgotten first: should the next file fail to open, this one must not be closed again.
     files.delete(target);
-    if (current !== undefined) closeSync(current.descriptor);
+    if (current !== undefined) close(current);
     mkdirSync(target, { recursive: true });
     const descriptor = openSync(join(target, wanted), "a", 0o640);
-    const opened = { name: wanted, descriptor, bytes: fstatSync(descriptor).size };
+    const opened = { name: wanted, descriptor, bytes: fstatSync(descriptor).size, unwritten: "" };
     files.set(target, opened);
     if (opened.bytes === 0) append(opened, formatW3cHeader(fields, record.atMs));
     return opened;
@@ -59,8 +62,12 @@ export function openW3cLog({ settings, folder, computerName, onError }: W3cLogOp
     const records = pending;
     pending = [];
     try {
-      for (const record of records) {
-        append(fileFor(record), formatW3cLine(fields, record, computerName));
+      try {
+        for (const record of records) {
+          append(fileFor(record), formatW3cLine(fields, record, computerName));
+        }
+      } finally {
+        for (const file of files.values()) writeOut(file);
       }
       if (records.length > 0) failing = false;
     } catch (error) {
@@ -83,7 +90,23 @@ export function openW3cLog({ settings, folder, computerName, onError }: W3cLogOp
 }
 
 function append(file: OpenFile, text: string): void {
-  file.bytes += writeSync(file.descriptor, text);
+  file.unwritten += text;
+  file.bytes += Buffer.byteLength(text);
+}
+
+function writeOut(file: OpenFile): void {
+  const text = file.unwritten;
+  // What cannot be written is lost, not kept for ever.
+  file.unwritten = "";
+  if (text !== "") writeSync(file.descriptor, text);
+}
+
+function close(file: OpenFile): void {
+  try {
+    writeOut(file);
+  } finally {
+    closeSync(file.descriptor);
+  }
 }
 
 /** Site names hold no separators (the contract sees to that); sessions without a site share one. */
