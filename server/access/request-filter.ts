@@ -7,6 +7,7 @@
  * end, which Windows drops when it saves them: so no spelling of a name gets past. Commands are denied together with their older aliases (`XMKD` with `MKD`, RFC 775).
  */
 import type { RequestFiltering } from "#contract";
+import { nameOf } from "../protocol/paths.ts";
 
 /** Why a path is refused; `text` names the setting, for the log. */
 export interface Refusal {
@@ -50,6 +51,7 @@ export function planRequestFilter(settings: RequestFiltering): RequestFilter {
   const hidden = new Set(settings.hiddenSegments.map(fold));
   const sequences = settings.deniedUrlSequences.map((text) => ({ text, folded: fold(text) }));
   const extensions = new Set(settings.fileExtensions.extensions.map(fold));
+  const deniesNoExtension = settings.fileExtensions.mode === "deny" && extensions.size === 0;
   const commands = new Set(settings.commands.names.map((name) => name.toUpperCase()));
   const isHidden = (name: string): boolean =>
     hidden.size > 0 && spellingsOf(name).some((spelling) => hidden.has(spelling));
@@ -68,8 +70,7 @@ export function planRequestFilter(settings: RequestFiltering): RequestFilter {
     if (settings.highBitCharacters === "deny" && /[^\u0000-\u007f]/u.test(path)) {
       return refusal("highBitCharacter", "requestFiltering.highBitCharacters is deny");
     }
-    const segments = path.split("/").slice(1);
-    const concealed = segments.find(isHidden);
+    const concealed = hidden.size === 0 ? undefined : path.split("/").slice(1).find(isHidden);
     if (concealed !== undefined) {
       return refusal("hiddenSegment", `requestFiltering.hiddenSegments holds ${concealed}`);
     }
@@ -83,11 +84,11 @@ export function planRequestFilter(settings: RequestFiltering): RequestFilter {
         );
       }
     }
-    return kind === "directory" ? undefined : checkExtension(segments.at(-1) ?? "");
+    return kind === "directory" ? undefined : checkExtension(nameOf(path));
   };
 
   const checkExtension = (name: string): Refusal | undefined => {
-    if (name === "") return undefined;
+    if (name === "" || deniesNoExtension) return undefined;
     const listed = spellingsOf(name).map((spelling) => listedExtension(spelling, extensions));
     if (settings.fileExtensions.mode === "deny") {
       const denied = listed.find((extension) => extension !== undefined);
@@ -100,12 +101,17 @@ export function planRequestFilter(settings: RequestFiltering): RequestFilter {
       : undefined;
   };
 
+  const findListed = (upper: string, argument: string): string | undefined => {
+    const plain = ALIASES.get(upper) ?? upper;
+    const [word = ""] = argument.trimStart().toUpperCase().split(/\s/u, 1);
+    return [...aliasesOf(plain), `${plain} ${word}`].find((name) => commands.has(name));
+  };
+
   const checkCommand = (verb: string, argument = ""): CommandRefusal | undefined => {
     const upper = verb.toUpperCase();
     if (upper === ALWAYS_ALLOWED) return undefined;
-    const plain = ALIASES.get(upper) ?? upper;
-    const [word = ""] = argument.trimStart().toUpperCase().split(/\s/u, 1);
-    const listed = [...aliasesOf(plain), `${plain} ${word}`].find((name) => commands.has(name));
+    // Most sites list none.
+    const listed = commands.size === 0 ? undefined : findListed(upper, argument);
     if ((settings.commands.mode === "deny") === (listed === undefined)) return undefined;
     return {
       text:

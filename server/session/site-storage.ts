@@ -192,8 +192,13 @@ export class SiteStorage implements Storage {
   }
 
   #place(path: string, kind: RequestedKind): Place {
-    const { mapping, clients, peerAddress } = this.#rules;
     this.#filter(path, kind);
+    return this.#locate(path);
+  }
+
+  /** The place of a path that has passed the filter. */
+  #locate(path: string): Place {
+    const { mapping, clients, peerAddress } = this.#rules;
     const mapped = mapping.map(path);
     const decision = clients.decide(mapped.sitePath);
     if (!decision.allowed) {
@@ -205,9 +210,9 @@ export class SiteStorage implements Storage {
 
   /** For what may be a file or a folder: only files are filtered by extension, and names of nothing. */
   async #placeOfEither(path: string): Promise<Place> {
-    const place = this.#place(path, "directory");
     const refusal = this.#rules.filter.checkPath(path, "unknown");
-    if (refusal === undefined) return place;
+    if (refusal === undefined) return this.#locate(path);
+    const place = this.#place(path, "directory");
     const entry = await findEntry(place.storage, place.path);
     if (entry?.kind !== "directory") throw new DeniedError(refusal.kind, refusal.text);
     return place;
