@@ -13,8 +13,9 @@ export function createInformationCommands(
   table: () => ReadonlyMap<string, Command>,
 ): readonly Command[] {
   const features = anytime("FEAT", nothing, { inClear: true }, (context) => {
+    const isServed = planServed(context);
     const lines = [...table().values()]
-      .filter(({ verb }) => !isDenied(context, verb))
+      .filter(({ verb }) => isServed(verb))
       .flatMap((command) => command.features(context));
     return answer(reply.systemStatus("Features:", ...lines.map((line) => ` ${line}`), "End"));
   });
@@ -32,8 +33,9 @@ export function createInformationCommands(
             : reply.help(`Syntax: ${command.verb} ${command.syntax}`.trimEnd()),
         );
       }
+      const isServed = planServed(context);
       const verbs = [...table().keys()]
-        .filter((verb) => !verb.includes(" ") && !isDenied(context, verb))
+        .filter((verb) => !verb.includes(" ") && isServed(verb))
         .toSorted();
       const lines: string[] = [];
       for (let index = 0; index < verbs.length; index += VERBS_PER_LINE) {
@@ -46,10 +48,13 @@ export function createInformationCommands(
   return [features, help, system, noOperation, abort];
 }
 
-/** Whether the site's request filter denies the command: what is announced has to work. */
-export function isDenied({ view, state }: CommandContext, verb: string): boolean {
-  const [name = "", ...argument] = verb.split(" ");
-  return currentSite(view, state).filter.checkCommand(name, argument.join(" ")) !== undefined;
+/** Whether the site's request filter lets a command pass: what is announced has to work. */
+export function planServed({ view, state }: CommandContext): (verb: string) => boolean {
+  const { filter } = currentSite(view, state);
+  return (verb) => {
+    const [name = "", ...argument] = verb.split(" ");
+    return filter.checkCommand(name, argument.join(" ")) === undefined;
+  };
 }
 
 /** Old clients choose by it how to read LIST. */

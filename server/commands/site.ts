@@ -5,7 +5,7 @@ import { parseTimeValue } from "../protocol/times.ts";
 import { anything, toPath, wordAndPath } from "./arguments.ts";
 import { quota } from "./space.ts";
 import { answer, anytime, loggedIn, type ArgumentKind, type Command } from "./command.ts";
-import { isDenied } from "./information.ts";
+import { planServed } from "./information.ts";
 import { changeModified, NOT_KEPT } from "./modification-times.ts";
 
 const changeMode = loggedIn(
@@ -64,10 +64,11 @@ const help = anytime(
           : reply.help(`Syntax: ${command.verb} ${command.syntax}`.trimEnd()),
       );
     }
+    const isServed = planServed(context);
     return answer(
       reply.help(
         "SITE commands",
-        ...NAMED_COMMANDS.filter(({ verb }) => !isDenied(context, verb)).map(({ verb, syntax }) =>
+        ...NAMED_COMMANDS.filter(({ verb }) => isServed(verb)).map(({ verb, syntax }) =>
           ` ${verb} ${syntax}`.trimEnd(),
         ),
         "End of help",

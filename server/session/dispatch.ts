@@ -35,10 +35,8 @@ export async function dispatch(
     };
   }
   const { state, principal } = renewed;
-  const filtered = currentSite(context.view, state).filter.checkCommand(
-    parsed.verb,
-    parsed.argument,
-  );
+  const { filter, tlsPolicy } = currentSite(context.view, state);
+  const filtered = filter.checkCommand(parsed.verb, parsed.argument);
   if (filtered !== undefined) {
     const denied = reply.notImplemented("Command denied.");
     const because = { reason: filtered.text, cause: "commandDenied" } as const;
@@ -51,8 +49,13 @@ export async function dispatch(
       change: { login: state.login, pending: NOTHING_PENDING },
     };
   }
-  const outcome = await run(found.command, found.argument, { ...context, state }, principal);
-  const kept = found.command.keeps.includes(state.pending.kind) ? state.pending : NOTHING_PENDING;
+  const { command, argument } = found;
+  const refusal = checkGate(command, state, tlsPolicy);
+  const outcome: Outcome =
+    refusal === undefined
+      ? await run(command, argument, { ...context, state }, principal)
+      : { kind: "reply", ...refusal };
+  const kept = command.keeps.includes(state.pending.kind) ? state.pending : NOTHING_PENDING;
   return { outcome, change: { login: state.login, pending: kept } };
 }
 
@@ -62,9 +65,6 @@ async function run(
   context: CommandContext,
   principal: Principal | undefined,
 ): Promise<Outcome> {
-  const { tlsPolicy } = currentSite(context.view, context.state);
-  const refusal = checkGate(command, context.state, tlsPolicy);
-  if (refusal !== undefined) return { kind: "reply", ...refusal };
   const prepared = command.prepare(argument, context.state);
   if (!prepared.ok) return { kind: "reply", reply: prepared.reply };
   try {
