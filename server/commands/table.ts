@@ -50,11 +50,18 @@ export type Lookup =
   | { readonly kind: "found"; readonly command: Command; readonly argument: string | undefined }
   | { readonly kind: "unknown"; readonly reply: Reply };
 
+/** Verbs whose argument may begin with a word that belongs to the name of an entry. */
+const COMPOUND_VERBS: ReadonlySet<string> = new Set(
+  [...COMMANDS.keys()].flatMap((name) => name.split(" ").slice(0, -1)),
+);
+
 /** Finds a command; `SITE CHMOD …` and `OPTS UTF8 …` are entries of their own. */
 export function findCommand({ verb, argument }: ParsedCommand): Lookup {
-  const [, word = "", rest] = /^(\S+)(?: (.*))?$/su.exec(argument ?? "") ?? [];
-  const compound = COMMANDS.get(`${verb} ${word.toUpperCase()}`);
-  if (compound !== undefined) return { kind: "found", command: compound, argument: rest };
+  if (COMPOUND_VERBS.has(verb)) {
+    const [, word = "", rest] = /^(\S+)(?: (.*))?$/su.exec(argument ?? "") ?? [];
+    const compound = COMMANDS.get(`${verb} ${word.toUpperCase()}`);
+    if (compound !== undefined) return { kind: "found", command: compound, argument: rest };
+  }
   const command = COMMANDS.get(verb);
   if (command !== undefined) return { kind: "found", command, argument };
   return {
