@@ -1,4 +1,5 @@
 /** What counts as one client where clients are counted. */
+import { isIPv4 } from "node:net";
 import { blockOf, formatClientAddress, parseClientAddress } from "#contract";
 
 /** One customer of a provider usually holds a whole IPv6 block of this length (RFC 6177). */
@@ -9,6 +10,7 @@ const IPV6_CLIENT_PREFIX = 64;
  * first 64 bits, within which a single client can take as many addresses as it likes.
  */
 export function clientKey(address: string): string {
+  if (isIPv4(address)) return address;
   const parsed = parseClientAddress(address);
   if (parsed === undefined) return address;
   return parsed.family === 4

@@ -61,14 +61,11 @@ export function openConnectionCounts(): ConnectionCounts {
   return {
     admit: (scope, limits, address) => {
       const key = keyOf(scope);
-      const addressKey = JSON.stringify([key, clientKey(address)]);
+      const client = clientKey(address);
+      const addressKey = JSON.stringify([key, client]);
       const checks = [
         { limit: "connections", key, subject: "" },
-        {
-          limit: "connectionsPerAddress",
-          key: addressKey,
-          subject: ` from ${clientKey(address)}`,
-        },
+        { limit: "connectionsPerAddress", key: addressKey, subject: ` from ${client}` },
       ] as const;
       for (const { limit, key: counted, subject } of checks) {
         const allowed = limits[limit];

@@ -220,7 +220,9 @@ async function enter(
   const { home } = principal;
   const homeError = await prepareHome(site, home);
   if (homeError !== undefined) return noHome(`home ${home.root}: ${homeError.kind}`);
-  const start = (await findHome(principal.storage, home.start)) === undefined ? home.start : "/";
+  const isThere =
+    home.start === "/" || (await findHome(principal.storage, home.start)) === undefined;
+  const start = isThere ? home.start : "/";
   // From here on the session's state holds it.
   held.move();
   return answer(site.messages.welcome(figures, account.name), {
