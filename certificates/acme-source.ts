@@ -7,6 +7,7 @@ import { renewalTime, suggestedRenewalTime } from "./acme/renewal.ts";
 import { renewalIdOf } from "./acme/signing-request.ts";
 import { putTextRecords } from "./azure/dns-records.ts";
 import { secretOfCertificate } from "./azure/key-vault.ts";
+import { deliverCertificate } from "./delivery.ts";
 import { CertificateError } from "./errors.ts";
 import { formatTime } from "./expiry.ts";
 import { certificatePath, readCertificate, writeCertificate } from "./files.ts";
@@ -90,19 +91,12 @@ async function takeFromVault(
   source: AcmeSource,
   { directoryUrl }: Account,
 ): Promise<boolean> {
-  const { folder, log, now, status, vault } = run;
+  const { now, status, vault } = run;
   const text = await vault.readSecret(secretOfCertificate(source.vaultCertificateId));
   const stored = text === undefined ? undefined : parseUsable(text, source.vaultCertificateId);
   if (stored === undefined || isDue(run, stored, source)) return false;
   await status.succeeded(name, now(), { unstored: false, directoryUrl });
-  if (await writeCertificate(folder, name, stored)) {
-    log("info", CERTIFICATE_EVENTS.delivered, {
-      certificate: name,
-      from: "vault",
-      fingerprint: stored.leaf.fingerprint256,
-      expires: formatTime(stored.notAfterMs),
-    });
-  }
+  await deliverCertificate(run, name, stored, "vault");
   return true;
 }
 
@@ -195,23 +189,19 @@ async function storeLeftover(
 }
 
 async function accountKey({ vault }: Run, { accountKeySecretId }: Account): Promise<AccountKey> {
-  return readAccountKey(await requireSecret(vault, accountKeySecretId));
+  return readAccountKey(await vault.requireSecret(accountKeySecretId, MADE_BY_STACK));
 }
 
 async function externalAccount({ vault }: Run, { externalAccount: bound }: Account) {
   if (bound === undefined) return undefined;
-  return { keyId: bound.keyId, key: (await requireSecret(vault, bound.keySecretId)).trim() };
+  return {
+    keyId: bound.keyId,
+    key: (await vault.requireSecret(bound.keySecretId, MADE_BY_STACK)).trim(),
+  };
 }
 
-async function requireSecret(vault: Run["vault"], secretId: string): Promise<string> {
-  const text = await vault.readSecret(secretId);
-  if (text !== undefined) return text;
-  throw new CertificateError(
-    "vault",
-    `${secretId} does not exist`,
-    "run pulumi up, which makes it",
-  );
-}
+/** What to do about a secret of the stack that is not there. */
+const MADE_BY_STACK = "run pulumi up, which makes it";
 
 /** Writes the answers of all challenges, a record set at a time, and waits until they are seen. */
 async function publish(

@@ -42,24 +42,27 @@ export async function runAgent(options: AgentOptions): Promise<boolean> {
 async function bringUpToDate(run: Run, certificate: Certificate): Promise<boolean> {
   const { folder, log, now } = run;
   const { name } = certificate;
-  try {
-    await obtain(run, certificate);
-  } catch (error) {
-    if (!(error instanceof CertificateError)) throw error;
-    const current = await readCertificate(certificatePath(folder, name));
+  const failure = await obtain(run, certificate).then(() => undefined, expectFailure);
+  const current = await readCertificate(certificatePath(folder, name));
+  if (failure !== undefined) {
     log("error", CERTIFICATE_EVENTS.failed, {
       certificate: name,
-      kind: error.kind,
-      problem: error.message,
-      fix: error.fix,
+      kind: failure.kind,
+      problem: failure.message,
+      fix: failure.fix,
       expires: current === undefined ? undefined : formatTime(current.notAfterMs),
       nextAttempt: run.status.of(name).nextAttempt,
     });
   }
-  const current = await readCertificate(certificatePath(folder, name));
   if (current === undefined) return false;
   warnOfEnd(run, name, current);
   return current.notAfterMs > now();
+}
+
+/** Anything but a CertificateError is a bug, and ends the run. */
+function expectFailure(error: unknown): CertificateError {
+  if (error instanceof CertificateError) return error;
+  throw error;
 }
 
 async function obtain(run: Run, { name, source }: Certificate): Promise<void> {

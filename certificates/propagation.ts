@@ -1,6 +1,7 @@
 /** Asks the name servers themselves whether a challenge record can be seen. */
 import { Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
+import { CHALLENGE_RECORD } from "#contract";
 import { CertificateError, reasonOf } from "./errors.ts";
 import { done, persist, type Patience } from "./patience.ts";
 
@@ -21,8 +22,6 @@ export interface PropagationOptions {
 }
 
 const QUERY_TIMEOUT_MS = 5_000;
-/** Where the authority looks (RFC 8555, 8.4). */
-const CHALLENGE_LABEL = "_acme-challenge";
 
 /**
  * Resolves when every authoritative server of the zone gives every value, and the names that lie
@@ -54,7 +53,7 @@ async function checkDelegation(
   { hostName, recordName }: ChallengeRecord,
   { nameServers }: PropagationOptions,
 ): Promise<void> {
-  const asked = `${CHALLENGE_LABEL}.${hostName}`;
+  const asked = `${CHALLENGE_RECORD.label}.${hostName}`;
   if (asked === recordName) return;
   const resolver = resolverFor(nameServers);
   const seen = [asked];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { formatTime } from "./expiry.ts";
 import { writeWhole } from "./files.ts";
+import { parseJson } from "./json.ts";
 
 const entrySchema = v.object({
   /** Failures since the last success. */
@@ -68,33 +69,23 @@ export class Status {
     name: string,
     nowMs: number,
     failure: { readonly problem: string; readonly retryAfterMs: number | undefined },
-  ): Promise<CertificateStatus> {
+  ): Promise<void> {
     const failures = this.of(name).failures + 1;
     const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
     const imposedMs = failure.retryAfterMs ?? 0;
-    const status: CertificateStatus = {
+    await this.#set(name, {
       ...this.of(name),
       failures,
       lastAttempt: formatTime(nowMs),
       nextAttempt: formatTime(nowMs + Math.max(pauseMs, imposedMs)),
       pauseIsImposed: imposedMs > 0,
       lastProblem: failure.problem,
-    };
-    await this.#set(name, status);
-    return status;
+    });
   }
 
   async #set(name: string, status: CertificateStatus): Promise<void> {
     this.#certificates.set(name, status);
     const certificates = Object.fromEntries(this.#certificates);
     await writeWhole(this.#file, `${JSON.stringify({ certificates }, undefined, 2)}\n`, MODE);
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // a crash while writing cannot leave half a file, but a person can
   }
 }

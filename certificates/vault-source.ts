@@ -1,8 +1,8 @@
 /** Certificates that lie in a vault: made by the stack, or by somebody else. */
-import { CERTIFICATE_EVENTS, type CertificateAgentSettings } from "#contract";
-import { CertificateError } from "./errors.ts";
-import { endsSoon, formatTime } from "./expiry.ts";
-import { readCertificate, writeCertificate } from "./files.ts";
+import type { CertificateAgentSettings } from "#contract";
+import { deliverCertificate } from "./delivery.ts";
+import { endsSoon } from "./expiry.ts";
+import { readCertificate } from "./files.ts";
 import { parsePem, type CertificateFile } from "./pem.ts";
 import type { Run } from "./run.ts";
 
@@ -19,7 +19,7 @@ type SecretSource = Extract<
  * @throws CertificateError
  */
 export async function fetchFromVault(run: Run, name: string, source: SecretSource): Promise<void> {
-  const { folder, immediate, log, now, vault } = run;
+  const { immediate, now, vault } = run;
   const stored =
     immediate || source.storeFile === undefined
       ? undefined
@@ -28,21 +28,11 @@ export async function fetchFromVault(run: Run, name: string, source: SecretSourc
     stored !== undefined && !endsSoon(stored, now())
       ? stored
       : await readFromVault(vault, source.secretId);
-  if (!(await writeCertificate(folder, name, certificate))) return;
-  log("info", CERTIFICATE_EVENTS.delivered, {
-    certificate: name,
-    from: certificate === stored ? "extension" : "vault",
-    fingerprint: certificate.leaf.fingerprint256,
-    expires: formatTime(certificate.notAfterMs),
-  });
+  const from = certificate === stored ? "extension" : "vault";
+  await deliverCertificate(run, name, certificate, from);
 }
 
 async function readFromVault(vault: Run["vault"], secretId: string): Promise<CertificateFile> {
-  const text = await vault.readSecret(secretId);
-  if (text !== undefined) return parsePem(text, secretId);
-  throw new CertificateError(
-    "vault",
-    `${secretId} does not exist`,
-    "check the URI, and that the certificate was not deleted or disabled",
-  );
+  const fix = "check the URI, and that the certificate was not deleted or disabled";
+  return parsePem(await vault.requireSecret(secretId, fix), secretId);
 }

@@ -1,6 +1,7 @@
 /** A certificate authority's ACME directory (RFC 8555): nonces, signed requests, problems. */
 import * as v from "valibot";
 import { CertificateError, reasonOf } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { done, persist, readRetryAfter, type Patience } from "../patience.ts";
 import { bindExternalAccount, signRequest, type AccountKey } from "./jws.ts";
 
@@ -90,7 +91,7 @@ export class Authority {
   /** Registers the account, or finds the one that the key has. */
   async register({ contactEmail, externalAccount }: AccountRequest): Promise<void> {
     const url = this.directory.newAccount;
-    const { location } = await this.#send(url, {
+    const { location } = await this.post(url, {
       termsOfServiceAgreed: true,
       ...(contactEmail === "" ? {} : { contact: [`mailto:${contactEmail}`] }),
       ...(externalAccount === undefined
@@ -103,10 +104,6 @@ export class Authority {
 
   /** Sends a signed request. @param payload undefined to read (POST-as-GET). */
   async post(url: string, payload?: object): Promise<Signed> {
-    return this.#send(url, payload);
-  }
-
-  async #send(url: string, payload: object | undefined): Promise<Signed> {
     for (let attempt = 1; ; attempt++) {
       const nonce = this.#nonce ?? (await this.#fetchNonce());
       this.#nonce = undefined;
@@ -216,12 +213,4 @@ export function unexpected(url: string, problem: string): CertificateError {
     `${url} ${problem}`,
     "check that acme.directoryUrl is an authority that speaks RFC 8555",
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // a certificate, or the page of a proxy
-  }
 }

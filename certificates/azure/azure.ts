@@ -1,6 +1,7 @@
 /** Azure's REST interfaces, called as the machine's managed identity. */
 import { METADATA_ADDRESS, METADATA_API_VERSION } from "#contract";
 import { CertificateError, reasonOf, type CertificateErrorKind } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { done, persist, readRetryAfter, type Patience } from "../patience.ts";
 
 /** An answer that is not an error; `body` is undefined when it is not JSON. */
@@ -62,7 +63,7 @@ export class Azure {
         last = response;
         return { kind: "again" };
       }
-      const body = await readJson(response);
+      const body = parseJson(await response.text());
       if (response.ok || response.status === 404) return done({ status: response.status, body });
       last = `HTTP ${String(response.status)} ${messageOf(body)}`.trim();
       if (response.status === 401) this.#tokens.delete(request.audience);
@@ -91,7 +92,7 @@ export class Azure {
       const response = await send(url, { headers: { metadata: "true" } });
       if (typeof response === "string") last = response;
       else {
-        const body = await readJson(response);
+        const body = parseJson(await response.text());
         const text = textAt(body, "access_token");
         if (response.ok && text !== undefined) {
           const endsMs = Date.now() + Number(textAt(body, "expires_in") ?? 0) * 1000;
@@ -124,15 +125,6 @@ async function send(url: string, init: RequestInit): Promise<Response | string> 
     return await fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
   } catch (error) {
     return reasonOf(error);
-  }
-}
-
-async function readJson(response: Response): Promise<unknown> {
-  const text = await response.text();
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // an empty body, or the page of a proxy
   }
 }
 

@@ -44,6 +44,18 @@ export class KeyVault {
   }
 
   /**
+   * The same for a secret that has to be there.
+   *
+   * @param fix what to do when it is not.
+   * @throws CertificateError when there is no such secret.
+   */
+  async requireSecret(secretId: string, fix: string): Promise<string> {
+    const text = await this.readSecret(secretId);
+    if (text !== undefined) return text;
+    throw new CertificateError("vault", `${secretId} does not exist`, fix);
+  }
+
+  /**
    * Stores chain and key as a new version of a certificate.
    * https://learn.microsoft.com/rest/api/keyvault/certificates/import-certificate/import-certificate
    *

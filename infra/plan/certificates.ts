@@ -1,6 +1,7 @@
 /** What the machine is told about its certificates, and what Azure needs for each of them. */
 import { join } from "node:path/posix";
 import {
+  CHALLENGE_RECORD,
   challengeZoneId,
   MACHINE_LAYOUT,
   METADATA_ADDRESS,
@@ -32,8 +33,6 @@ export interface ChallengeZone {
   readonly resourceGroup: string;
 }
 
-const CHALLENGE_LABEL = "_acme-challenge";
-
 /** The zone that answers challenges; undefined where nothing is ordered. */
 export function planChallengeZone(settings: Settings): ChallengeZone | undefined {
   const id = challengeZoneId(settings);
@@ -55,7 +54,7 @@ function planChallenges(
   const plain = new Set(hostNames.map((name) => name.replace(/^\*\./, "")));
   return [...plain].map((hostName) => {
     const delegated = hostName !== zone.name && !hostName.endsWith(`.${zone.name}`);
-    const asked = `${CHALLENGE_LABEL}.${hostName}`;
+    const asked = `${CHALLENGE_RECORD.label}.${hostName}`;
     const relativeName = delegated ? asked : asked.slice(0, -zone.name.length - 1);
     return {
       hostName,
@@ -81,7 +80,9 @@ export function planAllChallenges(settings: Settings): readonly ChallengeRecord[
 export function planDelegations(settings: Settings): readonly string[] {
   return planAllChallenges(settings)
     .filter(({ delegated }) => delegated)
-    .map(({ hostName, recordName }) => `${CHALLENGE_LABEL}.${hostName}. CNAME ${recordName}.`);
+    .map(
+      ({ hostName, recordName }) => `${CHALLENGE_RECORD.label}.${hostName}. CNAME ${recordName}.`,
+    );
 }
 
 /** What only a deployment knows: references to secrets. */

@@ -10,6 +10,8 @@ export const METADATA_API_VERSION = "2018-02-01";
 
 /** TXT records for an authority's challenges: the stack makes them, the machine fills them in. */
 export const CHALLENGE_RECORD = {
+  /** Before the name that is certified: where an authority looks (RFC 8555, 8.4). */
+  label: "_acme-challenge",
   /** What stands in one while no challenge is open; Azure keeps no empty ones. */
   idleValue: "gangway",
   /** Short, so that a record of yesterday's attempt is soon forgotten. */
