@@ -21,9 +21,7 @@ import type { ProbeReport } from "../probe/index.ts";
 import { hashPassword } from "../server/auth/password-hash.ts";
 import type { Change, DeployedResource, Engine, Leftovers } from "./engine.ts";
 import { runProbe } from "./probe-command.ts";
-import { PROJECT_FOLDER } from "./working-copy.ts";
-
-const PROJECT = "gangway";
+import { PROJECT, PROJECT_FOLDER } from "./working-copy.ts";
 
 export interface LabEngineOptions {
   /** Working copy of the project. */

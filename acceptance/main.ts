@@ -9,7 +9,7 @@ import { AcceptanceError } from "./errors.ts";
 import { watchInterrupts } from "./interrupts.ts";
 import { openRun, type OpenedRun, type RunRequest } from "./open-run.ts";
 import { formatReport } from "./report.ts";
-import { CHECKS, isAccepted, runChecks } from "./run.ts";
+import { CHECKS, isAccepted, removeAll, runChecks } from "./run.ts";
 import { DEPLOYMENT } from "./updates.ts";
 
 interface Flags {
@@ -126,18 +126,12 @@ async function confirm(location: string): Promise<void> {
 }
 
 async function removeEarlier({ engine, azure }: OpenedRun, givingUp: AbortSignal): Promise<number> {
-  const failures: unknown[] = [];
-  for (const remove of [async () => azure?.removeScratch(), () => engine.destroy(givingUp)]) {
-    await remove().catch((error: unknown) => failures.push(error));
-  }
-  const left = await engine.leftovers();
-  const scratch = azure?.scratch === undefined ? [] : [`resource group ${azure.scratch}`];
-  if (left === undefined && scratch.length === 0) {
-    await engine.forget();
+  const removal = await removeAll({ engine, azure, givingUp, say, keep: false });
+  if (removal.kind === "removed") {
     say("Everything of that run is gone.");
     return 0;
   }
-  for (const failure of failures) say(failure instanceof Error ? failure.message : String(failure));
-  say(`Still there: ${[...(left?.names ?? []), ...scratch].join(", ")}`);
+  if (removal.kind === "left") say(removal.reason);
+  say(`Still there: ${removal.names.join(", ")}`);
   return 1;
 }

@@ -11,9 +11,8 @@ import type { ProbeReport } from "../probe/index.ts";
 import type { Change, DeployedResource, Engine, Leftovers, Operation } from "./engine.ts";
 import { AcceptanceError } from "./errors.ts";
 import { runProbe } from "./probe-command.ts";
-import { PROJECT_FOLDER } from "./working-copy.ts";
+import { PROJECT, PROJECT_FOLDER } from "./working-copy.ts";
 
-const PROJECT = "gangway";
 const SECRET_BYTES = 24;
 const LINES_OF_FAILURE = 40;
 

@@ -71,7 +71,7 @@ export async function runChecks(options: RunOptions): Promise<RunResult> {
       if (check === DEPLOYMENT && result.verdict.kind !== "proven") break;
     }
   } finally {
-    removal = await remove(options);
+    removal = await removeAll(options);
   }
   return { results, interrupted: leaving.aborted, removal };
 }
@@ -125,7 +125,14 @@ function openTrial(options: RunOptions): Trial {
   };
 }
 
-async function remove({ engine, azure, keep, givingUp, say }: RunOptions): Promise<Removal> {
+/** Removes everything, unless it is to be kept, and says what is left. Never rejects. */
+export async function removeAll({
+  engine,
+  azure,
+  keep,
+  givingUp,
+  say,
+}: Pick<RunOptions, "engine" | "azure" | "keep" | "givingUp" | "say">): Promise<Removal> {
   const problems: string[] = [];
   /** What fails here must not keep the report from being written. */
   const tolerate = async <T>(action: () => Promise<T>): Promise<T | undefined> => {

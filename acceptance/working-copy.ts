@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const PROJECT_FOLDER = fileURLToPath(new URL("..", import.meta.url));
+/** Its name in `Pulumi.yaml`: the namespace of its settings. */
+export const PROJECT = "gangway";
 
 /** Too large to copy. */
 const LINKED = ["node_modules"];

@@ -50,9 +50,8 @@ export function openAzureAccess(options: AzureAccessOptions): AzureAccess {
   const idOf = async (type: string): Promise<string> => {
     const [found, ...others] = (await engine.resources()).filter((each) => each.type === type);
     if (found === undefined || others.length > 0) {
-      throw new AcceptanceError(
-        `The stack has ${String(others.length)} further resources ${type}.`,
-      );
+      const count = found === undefined ? "no resource" : "more than one resource";
+      throw new AcceptanceError(`The stack has ${count} ${type}.`);
     }
     return found.id;
   };
