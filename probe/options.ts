@@ -85,6 +85,14 @@ export interface Expectations {
   readonly evidence: EvidenceProvider | undefined;
 }
 
+/** Every control port, those of bindings included. */
+export function controlPortsOf(expected: Expectations): readonly number[] {
+  const { controlPort, implicitTlsPort, boundPorts: bound } = expected;
+  return [controlPort, implicitTlsPort, ...bound.map(({ port }) => port)].filter(
+    (port) => port !== undefined,
+  );
+}
+
 /** Long enough for three SYNs (sent at 0, 1 and 3 s) on a lossy way. */
 export const DEFAULT_TIMEOUT_SECONDS = 5;
 

@@ -66,10 +66,7 @@ function readOptional<S extends v.GenericSchema>(
   type: string,
   name?: string,
 ): v.InferOutput<S> | undefined {
-  const isMade = resources.some(
-    (resource) =>
-      resource.type === `azure-native:${type}` && (name === undefined || resource.name === name),
-  );
+  const isMade = findDeclared(resources, type, name).length > 0;
   return isMade ? read(schema, resources, type, name) : undefined;
 }
 
@@ -79,10 +76,7 @@ function read<S extends v.GenericSchema>(
   type: string,
   name?: string,
 ): v.InferOutput<S> {
-  const found = resources.filter(
-    (resource) =>
-      resource.type === `azure-native:${type}` && (name === undefined || resource.name === name),
-  );
+  const found = findDeclared(resources, type, name);
   const [resource] = found;
   if (resource === undefined || found.length > 1) {
     const wanted = [type, name].filter((part) => part !== undefined).join(" ");
@@ -91,6 +85,17 @@ function read<S extends v.GenericSchema>(
     );
   }
   return v.parse(schema, resource.inputs);
+}
+
+function findDeclared(
+  resources: readonly DeclaredResource[],
+  type: string,
+  name: string | undefined,
+): readonly DeclaredResource[] {
+  return resources.filter(
+    (resource) =>
+      resource.type === `azure-native:${type}` && (name === undefined || resource.name === name),
+  );
 }
 
 /** The settings blob is the one whose text holds settings for a machine. */

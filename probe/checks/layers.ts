@@ -1,8 +1,8 @@
 /** The layers compared with the declaration, when their rows are at hand. */
-import { containsPort, formatRange, mergeRanges, type PortRange } from "#contract";
+import { containsPort, formatRange, mergeRanges, singlePort, type PortRange } from "#contract";
 import { failed, notRun, passed, warned, type Check, type Verdict } from "../check.ts";
 import { EXPOSURE_LAYERS, rangesOf, type ExposureLayer, type ExposureRow } from "../exposure.ts";
-import type { Expectations } from "../options.ts";
+import { controlPortsOf, type Expectations } from "../options.ts";
 
 export function planLayersCheck(): Check {
   return {
@@ -64,17 +64,13 @@ export function compareLayers(rows: readonly ExposureRow[], expected: Expectatio
 }
 
 function declaredPorts(layer: ExposureLayer, expected: Expectations): readonly PortRange[] {
-  const { controlPort, implicitTlsPort, boundPorts, passivePorts } = expected;
+  const { passivePorts } = expected;
   if (layer === "reservedPorts") {
     const first = Math.max(passivePorts.first, EPHEMERAL_PORTS.first);
     const last = Math.min(passivePorts.last, EPHEMERAL_PORTS.last);
     return first <= last ? [{ first, last }] : [];
   }
-  const ports = [
-    ...(implicitTlsPort === undefined ? [controlPort] : [controlPort, implicitTlsPort]),
-    ...boundPorts.map(({ port }) => port),
-  ];
-  return [...ports.map((port) => ({ first: port, last: port })), passivePorts];
+  return [...controlPortsOf(expected).map(singlePort), passivePorts];
 }
 
 /** The parts of `range` that no range of `merged` covers. */

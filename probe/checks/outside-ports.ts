@@ -2,14 +2,14 @@
 import { formatRange, isPort } from "#contract";
 import { failed, notRun, passed, type Check } from "../check.ts";
 import { touchPort, type PortAnswer } from "../dial.ts";
-import type { Expectations } from "../options.ts";
+import { controlPortsOf, type Expectations } from "../options.ts";
 
 /** One repeated SYN: for a port that should be silent, waiting longer proves little more. */
 const SILENCE_MILLISECONDS = 2500;
 
 export function planOutsideCheck(expected: Expectations): Check {
-  const { passivePorts, controlPort, implicitTlsPort, boundPorts } = expected;
-  const control = [controlPort, implicitTlsPort, ...boundPorts.map(({ port }) => port)];
+  const { passivePorts } = expected;
+  const control = controlPortsOf(expected);
   const ports = [passivePorts.first - 1, passivePorts.last + 1].filter(
     (port) => isPort(port) && !control.includes(port),
   );
