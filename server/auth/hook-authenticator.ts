@@ -6,7 +6,6 @@
  *
  * Directory services join this way; the server speaks no LDAP itself.
  */
-import { createHmac, randomBytes } from "node:crypto";
 import {
   authenticationAnswerSchema,
   type Account,
@@ -16,11 +15,10 @@ import {
   parseWith,
 } from "#contract";
 import type { Authenticator, LoginAttempt, LoginOutcome } from "./authenticator.ts";
+import { RememberedLogins } from "./remembered-logins.ts";
 
 /** An honest answer is some hundred bytes; more is a mistake that must not fill the memory. */
 const LARGEST_ANSWER_BYTES = 65_536;
-/** Accepted logins remembered; the oldest goes first. */
-const MOST_CACHED_LOGINS = 10_000;
 
 export interface HookAuthenticatorOptions {
   readonly settings: AuthenticationHookSettings;
@@ -36,29 +34,14 @@ export function openHookAuthenticator(options: HookAuthenticatorOptions): Authen
   const { settings, bearerToken } = options;
   const ask = options.fetch ?? fetch;
   const now = options.now ?? (() => performance.now());
-  // Passwords are never kept: a login is remembered by a keyed hash that dies with the process.
-  const key = randomBytes(32);
-  const cached = new Map<string, { readonly account: Account; readonly untilMs: number }>();
-
-  const remember = (login: string, account: Account): void => {
-    if (settings.cacheSeconds === 0) return;
-    const oldest = cached.keys().next();
-    if (cached.size >= MOST_CACHED_LOGINS && oldest.done !== true) cached.delete(oldest.value);
-    cached.set(login, { account, untilMs: now() + settings.cacheSeconds * 1000 });
-  };
-
+  const remembered = new RememberedLogins<Account>(settings.cacheSeconds * 1000, now);
   return {
     async authenticate(attempt, signal): Promise<LoginOutcome> {
-      const login = createHmac("sha256", key)
-        .update(JSON.stringify(attemptKey(attempt)))
-        .digest("base64");
-      const known = cached.get(login);
-      if (known !== undefined && known.untilMs > now()) {
-        return { kind: "accepted", account: known.account };
-      }
-      cached.delete(login);
+      const login = remembered.nameOf(attemptKey(attempt));
+      const account = remembered.find(login);
+      if (account !== undefined) return { kind: "accepted", account };
       const outcome = await askHook(ask, settings, bearerToken, attempt, signal);
-      if (outcome.kind === "accepted") remember(login, outcome.account);
+      if (outcome.kind === "accepted") remembered.remember(login, outcome.account);
       return outcome;
     },
   };

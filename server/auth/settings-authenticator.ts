@@ -1,5 +1,5 @@
 /** The first adapter: accounts that stand in the settings. */
-import { createHmac, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Account } from "#contract";
 import { findAccount } from "../access/account-names.ts";
 import { describeObstacle } from "../access/account-standing.ts";
@@ -12,10 +12,10 @@ import {
   verifyPassword,
   type ScryptParameters,
 } from "./password-hash.ts";
+import { RememberedLogins } from "./remembered-logins.ts";
 
 /** How long a right password is taken on its word before it is hashed again. */
 const REMEMBERED_MS = 60_000;
-const MOST_REMEMBERED = 10_000;
 
 /**
  * Checks passwords against the hashes of the settings. Somebody who does not exist, is disabled or
@@ -27,8 +27,7 @@ const MOST_REMEMBERED = 10_000;
 export class SettingsAuthenticator implements Authenticator {
   readonly #accounts: ReadonlyMap<string, Account>;
   readonly #decoyHash: string;
-  readonly #key = randomBytes(32);
-  readonly #remembered = new Map<string, number>();
+  readonly #remembered: RememberedLogins<true>;
   readonly #now: () => number;
 
   /** @param now milliseconds since the epoch. */
@@ -36,6 +35,7 @@ export class SettingsAuthenticator implements Authenticator {
     this.#accounts = new Map(accounts.map((account) => [account.name, account]));
     this.#decoyHash = decoyHash(mostCommonParameters(accounts));
     this.#now = now;
+    this.#remembered = new RememberedLogins(REMEMBERED_MS, now);
   }
 
   async authenticate(
@@ -67,20 +67,10 @@ export class SettingsAuthenticator implements Authenticator {
   }
 
   async #verify(hash: string, password: string, client: HashClient): Promise<boolean> {
-    const login = createHmac("sha256", this.#key)
-      .update(JSON.stringify([hash, password]))
-      .digest("base64");
-    const until = this.#remembered.get(login);
-    if (until !== undefined && until > this.#now()) return true;
-    this.#remembered.delete(login);
+    const login = this.#remembered.nameOf([hash, password]);
+    if (this.#remembered.find(login) !== undefined) return true;
     const right = await verifyPassword(hash, password, client);
-    if (right) {
-      const oldest = this.#remembered.keys().next();
-      if (this.#remembered.size >= MOST_REMEMBERED && oldest.done !== true) {
-        this.#remembered.delete(oldest.value);
-      }
-      this.#remembered.set(login, this.#now() + REMEMBERED_MS);
-    }
+    if (right) this.#remembered.remember(login, true);
     return right;
   }
 }
