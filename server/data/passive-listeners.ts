@@ -6,6 +6,7 @@ import type { Server, Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
 import { codeOf } from "./bound-server.ts";
 import { openPassiveListener } from "./passive-listener.ts";
+import { PortCycle } from "./port-cycle.ts";
 
 export interface PassiveListenersOptions {
   /** Local addresses, as in the settings; `::` covers IPv4 too. */
@@ -24,9 +25,17 @@ type Listener =
   | { readonly kind: "open"; readonly servers: readonly Server[]; idleMs: number }
   | { readonly kind: "unavailable"; readonly triedMs: number };
 
+/**
+ * With so many listeners, a port that has one goes before one that has none: opening a listener costs
+ * more than a small transfer. There are still enough for nobody to tell the next port.
+ */
+const ENOUGH_OPEN = 64;
+
 export class PassiveListeners implements AsyncDisposable {
   readonly #options: PassiveListenersOptions;
   readonly #listeners = new Map<number, Listener>();
+  /** Those that are open. */
+  readonly #open = new PortCycle([]);
   #closed = false;
 
   constructor(options: PassiveListenersOptions) {
@@ -35,15 +44,18 @@ export class PassiveListeners implements AsyncDisposable {
 
   /** Ports with an open listener. */
   get count(): number {
-    let count = 0;
-    for (const { kind } of this.#listeners.values()) if (kind === "open") count++;
-    return count;
+    return this.#open.size;
   }
 
   /** Whether the port could not be opened at or after that time. */
   wasUnavailable(port: number, sinceMs: number): boolean {
     const listener = this.#listeners.get(port);
     return listener?.kind === "unavailable" && listener.triedMs > sinceMs;
+  }
+
+  /** A port that is open already; undefined while there are few, or when none of them fits. */
+  takeOpen(fits: (port: number) => boolean): number | undefined {
+    return this.#open.size < ENOUGH_OPEN ? undefined : this.#open.take(fits);
   }
 
   /** Listens on the port unless it does already; false when it cannot. */
@@ -62,6 +74,7 @@ export class PassiveListeners implements AsyncDisposable {
     if (listener?.kind !== "open") return;
     for (const server of listener.servers) server.close();
     this.#listeners.delete(port);
+    this.#open.remove(port);
   }
 
   /** From now on no lease is here. */
@@ -101,6 +114,7 @@ export class PassiveListeners implements AsyncDisposable {
           logger.log("warn", "passiveListenerError", { port, reason: codeOf(error) }),
       });
       this.#listeners.set(port, { kind: "open", servers, idleMs: Date.now() });
+      this.#open.add(port);
       onOpen(port);
       return !this.#closed;
     } catch (error) {

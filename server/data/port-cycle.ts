@@ -23,9 +23,19 @@ export class PortCycle {
     const port = this.#queue[index];
     if (port === undefined) return undefined;
     this.#queue.splice(index, 1);
+    this.add(port);
+    return port;
+  }
+
+  /** Puts a port to a random place in the rear half. */
+  add(port: number): void {
     const middle = Math.ceil(this.#queue.length / 2);
     this.#queue.splice(randomInt(middle, this.#queue.length + 1), 0, port);
-    return port;
+  }
+
+  remove(port: number): void {
+    const index = this.#queue.indexOf(port);
+    if (index >= 0) this.#queue.splice(index, 1);
   }
 }
 

@@ -198,11 +198,10 @@ export class SharedPassivePorts implements PassivePorts {
 
   /** Takes the pair (port, peer) at once, so that nobody else gets it while the port opens. */
   #reserve(cycle: PortCycle, asked: Asked, triedBeforeMs: number): PendingLease | undefined {
-    const port = cycle.take(
-      (candidate) =>
-        !this.#listeners.wasUnavailable(candidate, triedBeforeMs) &&
-        this.#leases.get(candidate)?.has(asked.peer) !== true,
-    );
+    const isFree = (port: number): boolean => this.#leases.get(port)?.has(asked.peer) !== true;
+    const port =
+      (this.#standing === "absent" ? this.#listeners.takeOpen(isFree) : undefined) ??
+      cycle.take((other) => !this.#listeners.wasUnavailable(other, triedBeforeMs) && isFree(other));
     return port === undefined ? undefined : this.#add(port, asked);
   }
 

@@ -149,6 +149,26 @@ test("an accepted connection frees its port for the same client", async () => {
   for (const socket of sockets) socket.destroy();
 });
 
+test("ports that are listened on already go before others, once there are enough", async () => {
+  const count = 100;
+  const from = await findFreePorts(count);
+  const ports = openPorts({ ranges: [{ first: from, last: from + count - 1 }] });
+  const used = new Set<number>();
+  for (let leased = 0; leased < 2 * count; leased++) {
+    const lease = await ports.lease({ peerAddress: "127.0.0.1" });
+    used.add(lease.port);
+    await lease[Symbol.asyncDispose]();
+  }
+  expect(used.size).toBe(64);
+  expect(ports.usage().listening).toBe(64);
+  // Whoever needs more at once still gets all of them.
+  const held = await Promise.all(
+    Array.from({ length: count }, () => ports.lease({ peerAddress: "127.0.0.1" })),
+  );
+  expect(new Set(held.map(({ port }) => port)).size).toBe(count);
+  for (const lease of held) await lease[Symbol.asyncDispose]();
+});
+
 test("one text stands for one peer, however its address is written", async () => {
   for (const peerAddress of ["::ffff:127.0.0.1", "::ffff:7f00:1", "127.0.0.1"]) {
     await using lease = await openPorts().lease({ peerAddress });
