@@ -43,7 +43,7 @@ export async function receiveChunks(
   const write = async (chunks: readonly Uint8Array[]): Promise<void> => {
     const converted =
       converter === undefined ? chunks : chunks.map((chunk) => converter.convert(chunk));
-    const writing = sink(converted.filter(({ length }) => length > 0));
+    const writing = sink.write(converted.filter(({ length }) => length > 0));
     if (writing !== undefined) await flow.ours(writing);
   };
   socket.on("data", onData);
@@ -60,7 +60,7 @@ export async function receiveChunks(
     }
     await flush();
     const held = converter?.end();
-    if (held !== undefined && held.length > 0) await sink([held]);
+    if (held !== undefined && held.length > 0) await sink.write([held]);
   } catch (error) {
     // What came before the connection broke is worth keeping: the client may resume.
     if (error instanceof TransferError) await write(gathered.take().chunks);

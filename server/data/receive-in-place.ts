@@ -8,6 +8,7 @@ import { BufferPool } from "./buffer-pool.ts";
 import { TransferError, type DataFlow } from "./data-flow.ts";
 import type { FileSink } from "./file-sink.ts";
 import { redirect, rewrap } from "./rewrap.ts";
+import { descriptorOf } from "./socket-descriptor.ts";
 import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 
 const SMALL_BYTES = 64 * 1024;
@@ -76,11 +77,23 @@ export async function receiveInPlace(
     // A buffer that is not full stays Node's until nothing more comes.
     while (reader.isDue || (ended && reader.hasBytes)) {
       using filled = reader.takeFilled();
-      const writing = sink([filled.bytes]);
+      const writing = sink.write([filled.bytes]);
       if (writing !== undefined) await flow.ours(writing);
       writtenBytes += filled.bytes.length;
       transferQuantum.spend();
     }
+  };
+  const takeArrived = async (): Promise<boolean> => {
+    flow.throwIfFailed();
+    const descriptor = descriptorOf(socket);
+    if (descriptor === undefined || sink.takeArrived === undefined) return false;
+    const taking = sink.takeArrived(descriptor);
+    const taken = typeof taking === "number" ? taking : await flow.ours(taking);
+    if (taken === 0) return false;
+    flow.countUnseen(taken);
+    writtenBytes += taken;
+    transferQuantum.spend();
+    return true;
   };
   try {
     flow.count(reader.takenInBytes);
@@ -94,7 +107,10 @@ export async function receiveInPlace(
         });
       }
       await write();
-      if (!ended) await transferQuantum.ready();
+      if (ended) break;
+      await transferQuantum.ready();
+      // Nothing is being read, and the buffer is empty: what has arrived comes next.
+      while (!reader.hasBytes && (await takeArrived())) await transferQuantum.ready();
     }
     // TLS hands out what it has although reading has paused, the client's end too.
     await write();

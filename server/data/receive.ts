@@ -1,6 +1,7 @@
 /** Receiving files. */
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
+import { systemCalls } from "../native/system-calls.ts";
 import type { WriteHandle } from "../storage/storage.ts";
 import { DataFlow, TransferError, type TransferOptions } from "./data-flow.ts";
 import type { DiskPace } from "./disk-pace.ts";
@@ -32,7 +33,8 @@ export async function receiveFile(
   handle: WriteHandle,
   options: ReceiveFileOptions,
 ): Promise<number> {
-  const sink = openSink(handle, options.pace);
+  const calls = options.native === false || socket instanceof TLSSocket ? undefined : systemCalls();
+  const sink = openSink(handle, options.pace, calls);
   const plainBytes =
     options.ascii !== true && options.rateLimiter === undefined && options.inPlace !== false;
   const rewrapped =

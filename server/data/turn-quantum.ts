@@ -1,4 +1,15 @@
 /** Fairness among transfers: how much of one turn of the event loop they take. */
+import { systemCalls } from "../native/system-calls.ts";
+
+export interface TurnQuantumOptions {
+  /** How much of a turn, whatever else waits; whoever has begun a chunk finishes it. */
+  readonly turnMs: number;
+  /** How much of a turn in which nothing else waits. */
+  readonly quietTurnMs: number;
+  /** Whether anything else waits. */
+  readonly othersWait: () => boolean;
+  readonly nowMs?: () => number;
+}
 
 /**
  * A share of each turn for all transfers of the process together. Disk and socket often answer at
@@ -6,16 +17,15 @@
  * its end. Measured in time, because a chunk costs the kernel a tenth of what encryption takes.
  */
 export class TurnQuantum {
-  readonly #turnMs: number;
+  readonly #options: TurnQuantumOptions;
   readonly #nowMs: () => number;
   readonly #queue: (() => void)[] = [];
   #begunMs = 0;
   #armed = false;
 
-  /** @param turnMs how much of a turn; whoever has begun a chunk finishes it. */
-  constructor(turnMs: number, nowMs: () => number = () => performance.now()) {
-    this.#turnMs = turnMs;
-    this.#nowMs = nowMs;
+  constructor(options: TurnQuantumOptions) {
+    this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
   /** Undefined: go on in this turn; else resolves in the turn that has room, first come first. */
@@ -31,7 +41,9 @@ export class TurnQuantum {
   }
 
   get #hasRoom(): boolean {
-    return this.#nowMs() - this.#begunMs < this.#turnMs;
+    const { turnMs, quietTurnMs, othersWait } = this.#options;
+    const spentMs = this.#nowMs() - this.#begunMs;
+    return spentMs < turnMs || (spentMs < quietTurnMs && !othersWait());
   }
 
   #begin(): void {
@@ -54,5 +66,11 @@ export const CHUNK_BYTES = 256 * 1024;
 
 /** What another session's command waits for at most, beside the chunk that was begun. */
 const TURN_MS = 0.15;
+/** What began to be waited for within this very turn is not seen before the next one. */
+const QUIET_TURN_MS = 0.5;
 
-export const transferQuantum = new TurnQuantum(TURN_MS);
+export const transferQuantum = new TurnQuantum({
+  turnMs: TURN_MS,
+  quietTurnMs: QUIET_TURN_MS,
+  othersWait: () => systemCalls()?.eventsWait() ?? true,
+});

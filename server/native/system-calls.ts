@@ -1,14 +1,11 @@
 /**
  * System calls that Node has no function for, through koffi, a foreign-function interface. They save
- * time and tell more; nothing depends on them. The library is one file beside Node's own: where it
- * is missing or does not load (another system, another C library), the server runs without it.
+ * time and tell more; nothing depends on them. Where the library is missing or does not load
+ * (another system, another C library), the server runs without it.
  */
-import { existsSync } from "node:fs";
 import { constants } from "node:os";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-/** Beside Node's own binary, where a delivery puts it. */
-const DELIVERED = "koffi.node";
+import { loadKoffi, type Koffi, type NativeLibrary } from "./koffi.ts";
+import { bindSocketToFile } from "./socket-to-file.ts";
 
 /** A count of bytes, or why there is none. */
 export type CallResult =
@@ -20,6 +17,14 @@ export type CallResult =
   /** Not possible with these descriptors, or not on this system: another way has to be taken. */
   | { readonly kind: "unsupported" };
 
+export type ReceiveResult =
+  | CallResult
+  /**
+   * The file took `bytes` only. `rest` came behind them, and is to be written in the usual way, which
+   * also tells what is wrong.
+   */
+  | { readonly kind: "refused"; readonly bytes: number; readonly rest: Uint8Array };
+
 /** None of these waits for the network; all take descriptors that the caller keeps open. */
 export interface SystemCalls {
   /**
@@ -27,6 +32,20 @@ export interface SystemCalls {
    * disk where the page cache does not hold the bytes; see `isCached`.
    */
   sendFile(socket: number, file: number, position: number, bytes: number): CallResult;
+  /**
+   * Moves what has arrived at a socket into a file without copying it through this process: splice(2)
+   * to a pipe, and from there. Waits for the disk as write(2) does.
+   *
+   * @param bytes no more than has arrived; see `arrivedBytes`.
+   */
+  receiveFile(socket: number, file: number, position: number, bytes: number): ReceiveResult;
+  /** Bytes that have arrived at a socket and were not read yet: SIOCINQ. 0 when nobody can tell. */
+  arrivedBytes(socket: number): number;
+  /**
+   * Sends the last bytes of a connection, and the end with them, so that one segment may hold both:
+   * send(2), shutdown(2). When fewer than all bytes have moved, the end is still to be sent.
+   */
+  sendLast(socket: number, bytes: Uint8Array): CallResult;
   /**
    * Whether the page cache holds the whole part of a file: cachestat(2), of Linux 6.5. Undefined
    * where nobody can tell.
@@ -42,24 +61,22 @@ export interface SystemCalls {
    * of tcp(7).
    */
   acknowledgeReads(socket: number): void;
+  /**
+   * Whether anything that the event loop waits for has happened. True where nobody can tell. What
+   * began to be waited for in this turn does not count yet.
+   */
+  eventsWait(): boolean;
   /** Gives memory that was freed, but lies between what is in use, back to the system: malloc_trim(3). */
   releaseMemory(): void;
 }
 
-/** What is used of koffi. */
-interface Koffi {
-  load(library: string): {
-    func(
-      name: string,
-      result: string,
-      parameters: readonly string[],
-    ): (...values: readonly unknown[]) => number | bigint;
-  };
-  errno(): number;
-}
-
 const CACHESTAT = 451;
+const SIOCINQ = 0x541b;
 const SIOCOUTQ = 0x5411;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_MORE = 0x8000;
+const SHUT_WR = 1;
 const IPPROTO_TCP = 6;
 const TCP_QUICKACK = 12;
 
@@ -81,33 +98,11 @@ function loadSystemCalls(): SystemCalls | undefined {
   }
 }
 
-function loadKoffi(): Koffi {
-  const require = createRequire(import.meta.url);
-  // On a machine that was delivered to; else in a checkout.
-  const delivered = join(dirname(process.execPath), DELIVERED);
-  const { arch } = process;
-  const file = existsSync(delivered)
-    ? delivered
-    : require.resolve(`@koromix/koffi-linux-${arch}/linux_${arch}/koffi.node`);
-  const library: unknown = require(file);
-  if (!isKoffi(library)) throw new Error("another koffi than the one that was tested");
-  return library;
-}
-
-function isKoffi(value: unknown): value is Koffi {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    "load" in value &&
-    typeof value.load === "function" &&
-    "errno" in value &&
-    typeof value.errno === "function"
-  );
-}
-
 function bindSystemCalls(koffi: Koffi): SystemCalls {
   const libc = koffi.load("libc.so.6");
   const sendfile = libc.func("sendfile64", "int64", ["int", "int", "void *", "size_t"]);
+  const send = libc.func("send", "int64", ["int", "void *", "size_t", "int"]);
+  const shutdown = libc.func("shutdown", "int", ["int", "int"]);
   const trim = libc.func("malloc_trim", "int", ["size_t"]);
   const ioctl = libc.func("ioctl", "int", ["int", "unsigned long", "void *"]);
   const setsockopt = libc.func("setsockopt", "int", ["int", "int", "int", "void *", "uint"]);
@@ -137,11 +132,24 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
     }
   };
 
+  const receiveFile = bindSocketToFile(libc, failure);
+
   return {
+    receiveFile,
+    arrivedBytes: (socket) => (Number(ioctl(socket, SIOCINQ, queued)) === 0 ? (queued[0] ?? 0) : 0),
     sendFile: (socket, file, from, bytes) => {
       position[0] = BigInt(from);
       const sent = Number(sendfile(socket, file, position, bytes));
       return sent < 0 ? failure() : { kind: "moved", bytes: sent };
+    },
+    sendLast: (socket, bytes) => {
+      const sent =
+        bytes.length === 0
+          ? 0
+          : Number(send(socket, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE));
+      if (sent < 0) return failure();
+      if (sent === bytes.length && Number(shutdown(socket, SHUT_WR)) !== 0) return failure();
+      return { kind: "moved", bytes: sent };
     },
     isCached: (file, from, bytes) => {
       if (!canTellCached) return undefined;
@@ -160,6 +168,31 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
     },
     acknowledgeReads: (socket) =>
       void setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, on, on.byteLength),
+    eventsWait: bindEventsWait(koffi, libc),
     releaseMemory: () => void trim(0),
   };
+}
+
+const POLLIN = 1;
+
+/** The descriptor through which libuv waits for everything can be waited for itself: epoll(7). */
+function bindEventsWait(koffi: Koffi, libc: NativeLibrary): () => boolean {
+  const descriptor = findLoopDescriptor(koffi);
+  if (descriptor === undefined) return () => true;
+  const poll = libc.func("poll", "int", ["void *", "unsigned long", "int"]);
+  // struct pollfd: a descriptor, and two halves of a word for what is asked and what is so.
+  const asked = new Int32Array([descriptor, POLLIN]);
+  return () => Number(poll(asked, 1, 0)) !== 0;
+}
+
+/** Undefined where this Node keeps its event loop to itself. */
+function findLoopDescriptor(koffi: Koffi): number | undefined {
+  try {
+    const node = koffi.load(null);
+    const loop = node.func("uv_default_loop", "void *", [])();
+    const descriptor = Number(node.func("uv_backend_fd", "int", ["void *"])(loop));
+    return descriptor >= 0 ? descriptor : undefined;
+  } catch {
+    return undefined;
+  }
 }

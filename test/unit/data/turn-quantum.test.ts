@@ -4,9 +4,12 @@ import { TurnQuantum } from "../../../server/data/turn-quantum.ts";
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A quantum of some milliseconds under a clock that only work moves on. */
-function makeQuantum(turnMs: number) {
+function makeQuantum(
+  turnMs: number,
+  { quietTurnMs = turnMs, othersWait = (): boolean => true } = {},
+) {
   let nowMs = 0;
-  const quantum = new TurnQuantum(turnMs, () => nowMs);
+  const quantum = new TurnQuantum({ turnMs, quietTurnMs, othersWait, nowMs: () => nowMs });
   return {
     quantum,
     work: (ms: number): void => {
@@ -32,6 +35,19 @@ test("when the time is over, the next turn brings more", async () => {
   await waiting;
   work(5);
   expect(quantum.ready()).toBeUndefined();
+});
+
+test("while nobody else waits a turn lasts longer, but not for ever", () => {
+  let othersWait = false;
+  const { quantum, work } = makeQuantum(10, { quietTurnMs: 50, othersWait: () => othersWait });
+  void quantum.ready();
+  work(25);
+  expect(quantum.ready()).toBeUndefined();
+  othersWait = true;
+  expect(quantum.ready()).toBeInstanceOf(Promise);
+  othersWait = false;
+  work(30);
+  expect(quantum.ready()).toBeInstanceOf(Promise);
 });
 
 test("after a pause the time begins anew", async () => {

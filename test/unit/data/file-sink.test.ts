@@ -1,0 +1,113 @@
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Socket } from "node:net";
+import { afterAll, expect, test } from "vitest";
+import { DiskPace } from "../../../server/data/disk-pace.ts";
+import { openSink, type FileSink } from "../../../server/data/file-sink.ts";
+import { descriptorOf } from "../../../server/data/socket-descriptor.ts";
+import { systemCalls } from "../../../server/native/system-calls.ts";
+import { StorageError, type WriteHandle } from "../../../server/storage/storage.ts";
+import { makeFolder } from "../../support/files.ts";
+import { connectPair } from "../../support/loopback.ts";
+
+const folder = makeFolder();
+afterAll(() => folder[Symbol.dispose]());
+const native = systemCalls();
+const BEFORE = "before";
+
+/** A sink behind what is in the file already; `flags` say how the file is open. */
+async function openUpload(flags: number, reserve?: (bytes: number) => void) {
+  const path = join(folder.path, String(Math.random()));
+  writeFileSync(path, BEFORE);
+  const descriptor = openSync(path, flags);
+  const handle: Partial<WriteHandle> = {
+    fileDescriptor: descriptor,
+    startOffset: BEFORE.length,
+    ...(reserve === undefined ? {} : { reserve }),
+  };
+  const { client, accepted } = await connectPair();
+  return {
+    sink: openSink(handle as WriteHandle, new DiskPace(), native),
+    client,
+    accepted,
+    content: () => readFileSync(path).subarray(BEFORE.length),
+    [Symbol.dispose]: () => {
+      client.destroy();
+      accepted.destroy();
+      closeSync(descriptor);
+    },
+  };
+}
+
+/** Sends `bytes` while the sink takes what arrives, as far as it does. */
+async function take(sink: FileSink, client: Socket, accepted: Socket, bytes: Uint8Array) {
+  client.end(bytes);
+  await once(client, "finish");
+  let taken = 0;
+  for (let tries = 0; tries < 200 && taken < bytes.length; tries++) {
+    const step = await sink.takeArrived?.(descriptorOf(accepted) ?? -1);
+    if (step === 0) await pause(1);
+    taken += step ?? 0;
+  }
+  return taken;
+}
+
+test.runIf(native)(
+  "takes every byte that has arrived, in order, behind what is there",
+  async () => {
+    using upload = await openUpload(constants.O_WRONLY);
+    const { sink, client, accepted } = upload;
+    const bytes = randomBytes(64 * 1024 * 7);
+    const taken = await take(sink, client, accepted, bytes);
+    // The last ones may be too few to be worth it.
+    expect(taken).toBeGreaterThan(0);
+    expect(Buffer.compare(upload.content(), bytes.subarray(0, taken))).toBe(0);
+  },
+);
+
+test.runIf(native)("counts exactly what it takes against the limits", async () => {
+  let reserved = 0;
+  using upload = await openUpload(constants.O_WRONLY, (bytes) => void (reserved += bytes));
+  const bytes = randomBytes(300_000);
+  const taken = await take(upload.sink, upload.client, upload.accepted, bytes);
+  expect(taken).toBeGreaterThan(0);
+  expect(reserved).toBe(taken);
+});
+
+test.runIf(native)("leaves everything where it is when a limit is exceeded", async () => {
+  using upload = await openUpload(constants.O_WRONLY, () => {
+    throw new StorageError("quotaExceeded");
+  });
+  const { sink, client, accepted } = upload;
+  await expect(take(sink, client, accepted, randomBytes(300_000))).rejects.toThrow(StorageError);
+  expect(upload.content().length).toBe(0);
+});
+
+test.runIf(native)("loses nothing when the file cannot be written that way", async () => {
+  // splice(2) refuses files that are open for appending.
+  using upload = await openUpload(constants.O_WRONLY | constants.O_APPEND);
+  const { sink, client, accepted } = upload;
+  const bytes = randomBytes(300_000);
+  client.end(bytes);
+  await once(client, "finish");
+  const descriptor = descriptorOf(accepted) ?? -1;
+  let taken = 0;
+  for (let tries = 0; tries < 200 && taken === 0; tries++) {
+    taken = (await sink.takeArrived?.(descriptor)) ?? 0;
+    if (taken === 0) await pause(1);
+  }
+  expect(taken).toBeGreaterThan(0);
+  expect(Buffer.compare(upload.content(), bytes.subarray(0, taken))).toBe(0);
+  // From then on everything is read in the usual way.
+  expect(await sink.takeArrived?.(descriptor)).toBe(0);
+});
+
+test("has no such way without native code, nor for other storages", () => {
+  const other: Partial<WriteHandle> = { fileDescriptor: undefined, startOffset: 0 };
+  expect(openSink(other as WriteHandle, new DiskPace(), native).takeArrived).toBeUndefined();
+  const local: Partial<WriteHandle> = { fileDescriptor: 1, startOffset: 0 };
+  expect(openSink(local as WriteHandle, new DiskPace(), undefined).takeArrived?.(0)).toBe(0);
+});
