@@ -4,6 +4,7 @@ import { TLSSocket } from "node:tls";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemCalls, type SystemCalls } from "../native/system-calls.ts";
 import { DataFlow, TransferError, type TransferOptions } from "./data-flow.ts";
+import { endPromptly } from "./prompt-end.ts";
 import { descriptorOf, lookUpUnacknowledgedBytes } from "./socket-descriptor.ts";
 
 /** For the client's close after ours; those that wait for the reply 226 first lose this much. */
@@ -51,8 +52,20 @@ export class DataSender implements Disposable {
    * A reset says that the client left without reading everything. There is one exception: a client
    * that knows the size ends in order when it has all bytes, and its system then resets on our
    * close_notify, which nobody is there to read.
+   *
+   * @param last bytes that were not written yet, to go with the end; only on a connection on which
+   *   nothing was written.
    */
-  async finish(): Promise<void> {
+  async finish(last?: Uint8Array): Promise<void> {
+    if (last !== undefined) {
+      const { bytes, state } = endPromptly(this.#socket, last);
+      this.flow.countUnseen(bytes);
+      if (state === "delivered") {
+        this.#socket.destroy();
+        return;
+      }
+      await this.write(last.subarray(bytes));
+    }
     const secured = this.#socket instanceof TLSSocket;
     let delivered = false;
     try {

@@ -24,6 +24,8 @@ export interface KernelSenderOptions {
   readonly file: number;
   /** Size of the file when it was opened; what has grown since is read. */
   readonly sizeBytes: number;
+  /** Every byte counts as cached. */
+  readonly isInMemory?: boolean | undefined;
   readonly calls: SystemCalls;
   readonly pace: DiskPace;
 }
@@ -43,11 +45,11 @@ export class KernelSender {
 
   /** Nothing may wait in the socket's own queue. @param end byte of the file before which to stop. */
   step(position: number, end: number): Step {
-    const { socket, file, sizeBytes, calls, pace } = this.#options;
+    const { socket, file, sizeBytes, isInMemory, calls, pace } = this.#options;
     const bytes = Math.min(MOST_BYTES, Math.min(end, sizeBytes) - position);
     const descriptor = descriptorOf(socket);
     if (!this.#works || bytes < LEAST_BYTES || descriptor === undefined) return READ;
-    const cached = calls.isCached(file, position, bytes);
+    const cached = isInMemory === true || calls.isCached(file, position, bytes);
     if (!(cached ?? pace.isFast)) return READ;
     const result = pace.measure(() => calls.sendFile(descriptor, file, position, bytes));
     switch (result.kind) {

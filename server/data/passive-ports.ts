@@ -25,6 +25,8 @@ export interface PassiveLease extends AsyncDisposable {
    * Rejects with the signal's reason when it aborts first. Ownership of the socket passes.
    */
   accept(signal: AbortSignal): Promise<Socket>;
+  /** The same at once, when the connection is here already; else undefined, and `accept` waits. */
+  take(): Socket | undefined;
 }
 
 /** Thrown when every port already has a pending lease for the client's address. */

@@ -87,6 +87,13 @@ export class PendingLease implements PassiveLease {
     );
   }
 
+  take(): Socket | undefined {
+    const state = this.#state;
+    if (state.kind !== "held") return undefined;
+    this.#finish();
+    return state.socket;
+  }
+
   accept(signal: AbortSignal): Promise<Socket> {
     const state = this.#state;
     switch (state.kind) {

@@ -9,6 +9,7 @@ import { DataSender } from "./data-sender.ts";
 import { DiskPace } from "./disk-pace.ts";
 import { openSource } from "./file-source.ts";
 import { KernelSender } from "./kernel-sender.ts";
+import { mayEndPromptly, PROMPT_BYTES, sendPromptly } from "./prompt-end.ts";
 import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 
 export interface SendFileOptions extends TransferOptions {
@@ -39,15 +40,23 @@ export async function sendFile(
   handle: ReadHandle,
   options: SendFileOptions,
 ): Promise<number> {
+  const { offset = 0, end: last = Infinity } = options;
+  const whole = { offset, end: Math.max(offset, last) };
+  const prompt =
+    options.ascii !== true && mayEndPromptly(options)
+      ? sendPromptly(socket, handle, whole)
+      : undefined;
+  if (prompt?.state === "delivered") return conclude(socket, prompt.bytes, options);
   using sender = new DataSender(socket, options);
   const buffer = buffers.take();
   try {
+    if (prompt !== undefined) sender.flow.countUnseen(prompt.bytes);
     const source = openSource(handle, options.pace);
     const kernel = openKernelSender(socket, handle, sender, options);
     const converter = options.ascii === true ? toWire() : undefined;
-    let position = options.offset ?? 0;
-    const end = Math.max(position, options.end ?? Infinity);
-    for (let ended = false; !ended;) {
+    let position = offset + (prompt?.bytes ?? 0);
+    const { end } = whole;
+    for (let ended = prompt?.state === "sent"; !ended;) {
       // The first chunk waits for nobody: a small file does not queue behind large ones.
       if (sender.flow.bytes > 0) await transferQuantum.ready();
       sender.flow.throwIfFailed();
@@ -84,16 +93,23 @@ export async function sendFile(
   }
 }
 
+/** Everything has reached the client. */
+function conclude(socket: Socket, bytes: number, { onBytes }: TransferOptions): number {
+  onBytes?.(bytes);
+  socket.destroy();
+  return bytes;
+}
+
 /** Where the bytes of a local file go out as they are; undefined elsewhere. */
 function openKernelSender(
   socket: Socket,
-  { fileDescriptor, sizeBytes }: ReadHandle,
+  { fileDescriptor, sizeBytes, isInMemory }: ReadHandle,
   { calls }: DataSender,
   { ascii, rateLimiter, pace = kernelPace }: SendFileOptions,
 ): KernelSender | undefined {
   if (calls === undefined || fileDescriptor === undefined) return undefined;
   if (ascii === true || rateLimiter !== undefined || socket instanceof TLSSocket) return undefined;
-  return new KernelSender({ socket, file: fileDescriptor, sizeBytes, calls, pace });
+  return new KernelSender({ socket, file: fileDescriptor, sizeBytes, isInMemory, calls, pace });
 }
 
 /**
@@ -110,20 +126,32 @@ export async function sendChunks(
   using sender = new DataSender(socket, options);
   try {
     const iterator = chunks[Symbol.asyncIterator]();
+    // The only chunk of a short listing goes out together with the end.
+    let only: Uint8Array | undefined = mayEndPromptly(options) ? new Uint8Array() : undefined;
+    const write = async (chunk: Uint8Array): Promise<void> => {
+      await sender.flow.admit(chunk.length);
+      await sender.write(chunk);
+      transferQuantum.spend();
+    };
     try {
       for (;;) {
         if (sender.flow.bytes > 0) await transferQuantum.ready();
         sender.flow.throwIfFailed();
         const next = await sender.flow.ours(iterator.next());
         if (next.done === true) break;
-        await sender.flow.admit(next.value.length);
-        await sender.write(next.value);
-        transferQuantum.spend();
+        if (only?.length === 0 && next.value.length <= PROMPT_BYTES) {
+          // Good only until the next one is asked for.
+          only = next.value.slice();
+          continue;
+        }
+        if (only !== undefined) await write(only);
+        only = undefined;
+        await write(next.value);
       }
     } finally {
       await iterator.return?.();
     }
-    await sender.finish();
+    await sender.finish(only);
     return sender.flow.bytes;
   } catch (error) {
     socket.destroy();

@@ -41,6 +41,8 @@ export class ControlConnection {
   readonly #reader = new LineReader();
   #paused = false;
   #ended = false;
+  /** Replies that wait for the end of what is being done. */
+  #held: string | undefined;
 
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.peerAddress = unmapAddress(socket.remoteAddress ?? "");
@@ -78,7 +80,22 @@ export class ControlConnection {
   }
 
   write(data: string | Uint8Array): void {
+    if (this.#held !== undefined && typeof data === "string") {
+      this.#held += data;
+      return;
+    }
+    this.#flush();
     if (this.#socket.writable) this.#socket.write(data);
+  }
+
+  /**
+   * Has replies wait until everything is done that can be done without waiting for anybody: those of
+   * a small transfer, 150 and 226, so go out as one.
+   */
+  hold(): void {
+    if (this.#held !== undefined) return;
+    this.#held = "";
+    process.nextTick(this.#flush);
   }
 
   /** Resolves when the client has taken what was written, or is gone. */
@@ -149,6 +166,7 @@ export class ControlConnection {
   end(text: string): void {
     const socket = this.#socket;
     socket.off("data", this.#onData);
+    this.#flush();
     if (socket.writable) socket.end(text);
     socket.resume();
   }
@@ -160,6 +178,7 @@ export class ControlConnection {
   /** Stops reading and writes the last that goes the way it went so far. */
   async #suspend(text: string): Promise<Socket> {
     const socket = this.#socket;
+    this.#flush();
     this.#detach();
     socket.pause();
     if (text !== "") {
@@ -169,6 +188,12 @@ export class ControlConnection {
     }
     return socket;
   }
+
+  readonly #flush = (): void => {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined && held !== "" && this.#socket.writable) this.#socket.write(held);
+  };
 
   #attach(): void {
     this.#socket

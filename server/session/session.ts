@@ -273,6 +273,7 @@ export class Session implements ConnectionOwner {
   }
 
   async #runTransfer(plan: TransferPlan): Promise<void> {
+    this.connection.hold();
     await carryOut(plan, {
       foreground: this.#foreground,
       journal: this.#journal,

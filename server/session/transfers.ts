@@ -103,6 +103,13 @@ export class RunningTransfer implements TransferStatus {
 
   async #connect({ channel, announce, ...options }: TransferOptions): Promise<Socket> {
     const { limits, tls } = options;
+    if (tls === undefined && channel.kind === "passive") {
+      const held = channel.lease.take();
+      if (held !== undefined) {
+        announce();
+        return held;
+      }
+    }
     let early = false;
     let socket: Socket;
     try {

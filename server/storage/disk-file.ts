@@ -2,7 +2,7 @@
 import { constants, type Stats } from "node:fs";
 import type { DiskCalls } from "./disk-calls.ts";
 import { storing } from "./errors.ts";
-import { offerDescriptor } from "./local-devices.ts";
+import { isInMemory, offerDescriptor } from "./local-devices.ts";
 import { StorageError, type ReadHandle } from "./storage.ts";
 
 /** Opening a FIFO or a device must neither wait nor do anything. */
@@ -31,6 +31,7 @@ function requireFile(stats: Stats): void {
 
 class DiskFile implements ReadHandle {
   readonly fileDescriptor: number | undefined;
+  readonly isInMemory: boolean;
   readonly sizeBytes: number;
   readonly #descriptor: number;
   readonly #calls: DiskCalls;
@@ -40,6 +41,7 @@ class DiskFile implements ReadHandle {
     this.#calls = calls;
     this.#descriptor = descriptor;
     this.fileDescriptor = offerDescriptor(descriptor, dev);
+    this.isInMemory = isInMemory(dev);
     this.sizeBytes = size;
   }
 

@@ -60,6 +60,8 @@ export interface ReadHandle extends AsyncDisposable {
   readonly sizeBytes: number;
   /** The descriptor of a local regular file, for the fast data paths; undefined elsewhere. */
   readonly fileDescriptor: number | undefined;
+  /** There is no disk to wait for. */
+  readonly isInMemory?: boolean;
   /** Reads up to `buffer.length` bytes at `position`; 0 at the end. */
   read(buffer: Uint8Array, position: number): Promise<number>;
 }

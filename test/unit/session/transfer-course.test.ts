@@ -33,6 +33,7 @@ const prepared = (socket: Socket): ReturnType<TransferSurroundings["prepare"]> =
     kind: "passive",
     lease: {
       port: 50_000,
+      take: () => undefined,
       accept: () => Promise.resolve(socket),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
