@@ -164,9 +164,20 @@ function collectRights(
     allowed |= open & levelAllowed & ~levelDenied;
     open &= ~(levelAllowed | levelDenied);
   }
-  return new Set(
-    RIGHTS.filter((right) => (allowed & BITS[right]) !== 0 && principal.rights.has(right)),
-  );
+  let bits = 0;
+  for (const right of principal.rights) bits |= BITS[right];
+  return setOf(allowed & bits);
+}
+
+/** By their bits: a listing asks for each of its lines. */
+const knownSets = new Map<number, ReadonlySet<Right>>();
+
+function setOf(bits: number): ReadonlySet<Right> {
+  const known = knownSets.get(bits);
+  if (known !== undefined) return known;
+  const rights = new Set(RIGHTS.filter((right) => (bits & BITS[right]) !== 0));
+  knownSets.set(bits, rights);
+  return rights;
 }
 
 function forEachGrant(level: Level, principal: Principal, visit: (grants: Grants) => void): void {

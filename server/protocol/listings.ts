@@ -86,26 +86,16 @@ function factValue(entry: ListedEntry, fact: Fact, permitted: Permitted): string
   }
 }
 
+/** Without arrays, as all that is made for each line of a listing. */
 function formatPermitted(kind: ListedEntry["kind"], permitted: Permitted): string {
-  const letters: readonly [string, boolean][] =
-    kind === "directory"
-      ? [
-          ["c", permitted.create],
-          ["d", permitted.delete],
-          ["e", true],
-          ["f", permitted.rename],
-          ["l", permitted.list],
-          ["m", permitted.makeDirectory],
-          ["p", permitted.delete],
-        ]
-      : [
-          ["a", permitted.append],
-          ["d", permitted.delete],
-          ["f", permitted.rename],
-          ["r", permitted.read],
-          ["w", permitted.overwrite],
-        ];
-  return letters.map(([letter, granted]) => (granted ? letter : "")).join("");
+  const mayDelete = permitted.delete;
+  if (kind === "directory") {
+    const inIt = `${permitted.create ? "c" : ""}${mayDelete ? "d" : ""}e`;
+    const more = `${permitted.rename ? "f" : ""}${permitted.list ? "l" : ""}`;
+    return `${inIt}${more}${permitted.makeDirectory ? "m" : ""}${mayDelete ? "p" : ""}`;
+  }
+  const change = `${permitted.append ? "a" : ""}${mayDelete ? "d" : ""}${permitted.rename ? "f" : ""}`;
+  return `${change}${permitted.read ? "r" : ""}${permitted.overwrite ? "w" : ""}`;
 }
 
 /** The facts that OPTS MLST asks for; names that are not known are left out (RFC 3659, 7.9). */

@@ -22,18 +22,14 @@ export function parseTimeValue(text: string): number | undefined {
 /** Whole seconds: many clients do not read fractions. */
 export function formatTimeValue(milliseconds: number): string {
   const date = new Date(milliseconds);
-  return (
-    String(date.getUTCFullYear()).padStart(4, "0") +
-    [
-      date.getUTCMonth() + 1,
-      date.getUTCDate(),
-      date.getUTCHours(),
-      date.getUTCMinutes(),
-      date.getUTCSeconds(),
-    ]
-      .map((part) => String(part).padStart(2, "0"))
-      .join("")
-  );
+  const day = twoDigits(date.getUTCMonth() + 1) + twoDigits(date.getUTCDate());
+  const time = twoDigits(date.getUTCHours()) + twoDigits(date.getUTCMinutes());
+  const year = String(date.getUTCFullYear()).padStart(4, "0");
+  return year + day + time + twoDigits(date.getUTCSeconds());
+}
+
+function twoDigits(value: number): string {
+  return value < 10 ? `0${String(value)}` : String(value);
 }
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
@@ -51,20 +47,18 @@ export function formatListingDate(milliseconds: number, nowMs: number): string {
   const day = `${MONTHS[date.getUTCMonth()] ?? "Jan"} ${String(date.getUTCDate()).padStart(2)}`;
   const recent = milliseconds > nowMs - HALF_A_YEAR_MS && milliseconds <= nowMs + CLOCK_SKEW_MS;
   if (!recent) return `${day}  ${String(date.getUTCFullYear()).padStart(4, "0")}`;
-  const [hour, minute] = [date.getUTCHours(), date.getUTCMinutes()];
-  return `${day} ${String(hour).padStart(2, "0")}:${String(minute).padStart(2, "0")}`;
+  return `${day} ${twoDigits(date.getUTCHours())}:${twoDigits(date.getUTCMinutes())}`;
 }
 
 /** `10-02-23  11:21PM`, or with the whole year. UTC. */
 export function formatDosDate(milliseconds: number, fourDigitYears: boolean): string {
   const date = new Date(milliseconds);
-  const two = (value: number): string => String(value).padStart(2, "0");
   const year = String(date.getUTCFullYear())
     .padStart(4, "0")
     .slice(fourDigitYears ? 0 : -2);
   const hour = date.getUTCHours();
   return (
-    `${two(date.getUTCMonth() + 1)}-${two(date.getUTCDate())}-${year}  ` +
-    `${two(hour % 12 || 12)}:${two(date.getUTCMinutes())}${hour < 12 ? "AM" : "PM"}`
+    `${twoDigits(date.getUTCMonth() + 1)}-${twoDigits(date.getUTCDate())}-${year}  ` +
+    `${twoDigits(hour % 12 || 12)}:${twoDigits(date.getUTCMinutes())}${hour < 12 ? "AM" : "PM"}`
   );
 }
