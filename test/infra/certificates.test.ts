@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   certificateAgentSchema,
-  ContractError,
   deploy,
   parseSettings,
   parseWith,
@@ -11,9 +10,10 @@ import {
   type CertificateAgentSettings,
   type SettingsInput,
 } from "#contract";
-import { planKeyVaultExtension, planDelegations } from "../../infra/plan/certificates.ts";
+import { planDelegations, planKeyVaultExtension } from "../../infra/plan/certificates.ts";
 import type { EvaluationResult } from "../../lab/engine/evaluate.ts";
 import { Evaluator } from "../../lab/engine/evaluator.ts";
+import { findingsOf } from "../support/findings.ts";
 import { evaluateProgram, resourceOf } from "../support/program.ts";
 
 const SHARED = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/shared";
@@ -41,16 +41,6 @@ const MIXED: SettingsInput = {
     },
     { name: "test.example.org", certificate: { kind: "selfSigned" } },
   ],
-};
-
-const findingsOf = (input: SettingsInput) => {
-  try {
-    parseSettings(input);
-    return [];
-  } catch (error) {
-    if (error instanceof ContractError) return error.findings;
-    throw error;
-  }
 };
 
 describe("a stack with certificates of every kind", () => {

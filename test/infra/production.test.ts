@@ -1,21 +1,12 @@
 /** What production demands and what may be given instead of made, each with the fix in words. */
 import { describe, expect, it } from "vitest";
-import { ContractError, parseSettings, type SettingsInput } from "#contract";
+import { parseSettings, type SettingsInput } from "#contract";
+import { findingsOf } from "../support/findings.ts";
 import { PRODUCTION } from "../support/production.ts";
 
 const NETWORK =
   "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/shared/providers/Microsoft.Network/virtualNetworks/hub";
 const SUBNET = `${NETWORK}/subnets/ftp`;
-
-function findingsOf(input: unknown) {
-  try {
-    parseSettings(input);
-    return [];
-  } catch (error) {
-    if (error instanceof ContractError) return error.findings;
-    throw error;
-  }
-}
 
 describe("production", () => {
   it("accepts what it demands, with backup and alerts on by themselves", () => {

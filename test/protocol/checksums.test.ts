@@ -1,39 +1,26 @@
 /** HASH, its older kin and RANG, against hashes that node:crypto makes of the same bytes. */
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, truncate, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startServer, type TestServer } from "../support/server.ts";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { WireClient } from "../support/wire-client.ts";
+import { client, dataPath, server, useLoggedInClient } from "./logged-in-client.ts";
 
 /** Several chunks, and one that is not full. */
 const CONTENT = randomBytes(1_000_003);
 
-let server: TestServer;
-let client: WireClient;
+useLoggedInClient({
+  accounts: { alice: "secret", writer: "w" },
+  permissions: { writer: ["list", "create"] },
+});
 
 beforeAll(async () => {
-  server = await startServer({
-    accounts: { alice: "secret", writer: "w" },
-    permissions: { writer: ["list", "create"] },
-  });
   await mkdir(dataPath("folder"));
   await writeFile(dataPath("folder/h.bin"), CONTENT);
   await writeFile(dataPath("folder/empty"), "");
   await writeFile(dataPath("folder/h.bin 5"), "five");
 });
-afterAll(() => server[Symbol.asyncDispose]());
 
-beforeEach(async () => {
-  client = await WireClient.open(server.host, server.controlPort);
-  await client.login();
-  return async () => {
-    await client[Symbol.asyncDispose]();
-  };
-});
-
-const dataPath = (name: string): string => join(server.dataFolder, name);
 const digest = (algorithm: string, bytes: Uint8Array): string =>
   createHash(algorithm).update(bytes).digest("hex");
 const crc = (bytes: Uint8Array): string => crc32(bytes).toString(16).padStart(8, "0");

@@ -2,24 +2,14 @@
 import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startServer, type TestServer } from "../support/server.ts";
-import { WireClient } from "../support/wire-client.ts";
+import { beforeAll, describe, expect, it } from "vitest";
+import { client, dataPath, server, useLoggedInClient } from "./logged-in-client.ts";
 
-let server: TestServer;
-let client: WireClient;
+useLoggedInClient({});
 
 beforeAll(async () => {
-  server = await startServer();
-  await mkdir(join(server.dataFolder, "folder"));
-  await writeFile(join(server.dataFolder, "a.txt"), "a");
-});
-afterAll(() => server[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  client = await WireClient.open(server.host, server.controlPort);
-  await client.login();
-  return () => client[Symbol.asyncDispose]();
+  await mkdir(dataPath("folder"));
+  await writeFile(dataPath("a.txt"), "a");
 });
 
 describe("CWD ~", () => {

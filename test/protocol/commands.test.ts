@@ -5,7 +5,7 @@ import { COMMANDS } from "../../server/commands/table.ts";
 import { WireClient } from "../support/wire-client.ts";
 import { client, dataPath, server, useLoggedInClient } from "./logged-in-client.ts";
 
-useLoggedInClient();
+useLoggedInClient({ tls: true, accounts: { alice: "secret", bob: "hidden" } });
 
 describe("before a login", () => {
   const OPEN: Readonly<Record<string, number>> = {

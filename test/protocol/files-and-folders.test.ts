@@ -3,7 +3,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { client, dataPath, useLoggedInClient } from "./logged-in-client.ts";
 
-useLoggedInClient();
+useLoggedInClient({ tls: true, accounts: { alice: "secret", bob: "hidden" } });
 
 describe("folders", () => {
   it("quotes paths, with quotes doubled", async () => {

@@ -1,31 +1,15 @@
 /** Commands beyond RFC 959 and RFC 3659, each in good state and in bad. */
 import { mkdir, stat, statfs, symlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startServer, type TestServer } from "../support/server.ts";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { WireClient } from "../support/wire-client.ts";
+import { client, dataPath, server, useLoggedInClient } from "./logged-in-client.ts";
 
-let server: TestServer;
-let client: WireClient;
-
-beforeAll(async () => {
-  server = await startServer({
-    tls: true,
-    accounts: { alice: "secret", reader: "r", blind: "b" },
-    permissions: { reader: ["read"], blind: ["create"] },
-  });
-});
-afterAll(() => server[Symbol.asyncDispose]());
-
-beforeEach(async () => {
-  client = await WireClient.open(server.host, server.controlPort);
-  await client.login();
-  return async () => {
-    await client[Symbol.asyncDispose]();
-  };
+useLoggedInClient({
+  tls: true,
+  accounts: { alice: "secret", reader: "r", blind: "b" },
+  permissions: { reader: ["read"], blind: ["create"] },
 });
 
-const dataPath = (name: string): string => join(server.dataFolder, name);
 const as = async (user: string, password: string): Promise<WireClient> => {
   const other = await WireClient.open(server.host, server.controlPort);
   await other.login(user, password);

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { client, dataPath, useLoggedInClient } from "./logged-in-client.ts";
 
-useLoggedInClient();
+useLoggedInClient({ tls: true, accounts: { alice: "secret", bob: "hidden" } });
 
 describe("listings", () => {
   beforeAll(async () => {

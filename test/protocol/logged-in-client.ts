@@ -1,16 +1,16 @@
 /** A server for all tests of a file, and a new client for each of them, already logged in. */
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach } from "vitest";
-import { startServer, type TestServer } from "../support/server.ts";
+import { startServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
 export let server: TestServer;
 export let client: WireClient;
 
 /** Opens and closes both around the tests of the file that calls it. */
-export function useLoggedInClient(): void {
+export function useLoggedInClient(options: TestServerOptions): void {
   beforeAll(async () => {
-    server = await startServer({ tls: true, accounts: { alice: "secret", bob: "hidden" } });
+    server = await startServer(options);
   });
   afterAll(() => server[Symbol.asyncDispose]());
 

@@ -1,38 +1,27 @@
 /** MODE Z: zlib streams on the data connection, both ways, whole or not at all. */
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { deflateSync, inflateSync } from "node:zlib";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startServer, type TestServer } from "../support/server.ts";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { WireClient } from "../support/wire-client.ts";
+import { client, dataPath, server, useLoggedInClient } from "./logged-in-client.ts";
 
 const TEXT = Buffer.from("the quick brown fox\n".repeat(50_000));
 const NOISE = randomBytes(700_001);
 
-let server: TestServer;
-let client: WireClient;
+useLoggedInClient({ tls: true });
 
 beforeAll(async () => {
-  server = await startServer({ tls: true });
   await mkdir(dataPath("folder"));
   await writeFile(dataPath("text"), TEXT);
   await writeFile(dataPath("noise"), NOISE);
   await writeFile(dataPath("empty"), "");
 });
-afterAll(() => server[Symbol.asyncDispose]());
 
 beforeEach(async () => {
-  client = await WireClient.open(server.host, server.controlPort);
-  await client.login();
   await client.expect("MODE Z", 200);
-  return async () => {
-    await client[Symbol.asyncDispose]();
-  };
 });
-
-const dataPath = (name: string): string => join(server.dataFolder, name);
 
 /** What came over the wire, as it came. */
 async function download(line: string): Promise<Buffer> {

@@ -1,22 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  ContractError,
-  hostNamesOf,
-  joinDeployment,
-  parseSettings,
-  type Finding,
-  type SettingsInput,
-} from "#contract";
-
-function findingsOf(settings: SettingsInput): readonly Finding[] {
-  try {
-    parseSettings(settings);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ContractError)) throw error;
-    return error.findings;
-  }
-}
+import { hostNamesOf, joinDeployment } from "#contract";
+import { findingsOf } from "../../support/findings.ts";
 
 const one = "ftpsite01.com";
 const two = "ftpsite02.com";

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  ContractError,
   countPorts,
   parseSettings,
   sliceRange,
@@ -10,17 +9,7 @@ import {
   type SettingsInput,
 } from "#contract";
 import { arbitrarySettings } from "../../support/arbitrary-settings.ts";
-
-/** What is wrong with settings; empty when nothing is. */
-function findingsOf(declared: unknown): readonly Finding[] {
-  try {
-    parseSettings(declared);
-    return [];
-  } catch (error) {
-    if (error instanceof ContractError) return error.findings;
-    throw error;
-  }
-}
+import { findingsOf } from "../../support/findings.ts";
 
 const PRODUCTION: SettingsInput = {
   environment: "prod",

@@ -6,18 +6,8 @@ import {
   nearestName,
   parseSettings,
   settingsSchema,
-  type Finding,
 } from "#contract";
-
-function findingsOf(declared: unknown): readonly Finding[] {
-  try {
-    parseSettings(declared);
-    return [];
-  } catch (error) {
-    if (error instanceof ContractError) return error.findings;
-    throw error;
-  }
-}
+import { findingsOf } from "../../support/findings.ts";
 
 const NAMES = Object.keys(settingsSchema.entries);
 
