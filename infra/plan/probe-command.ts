@@ -1,5 +1,5 @@
 /** The command line of the probe. */
-import { boundPorts, formatRange, type Deployed } from "#contract";
+import { boundPorts, formatRange, slicesSeen, type Deployed } from "#contract";
 
 /**
  * Plans the arguments of `gangway verify` that prove a deployment.
@@ -25,7 +25,7 @@ export function planProbeArguments(
     "--passive-range",
     formatRange(settings.passivePorts),
     "--passive-slices",
-    String(settings.passiveSlices),
+    String(slicesSeen(settings)),
     "--advertised",
     advertisedAddress,
     "--names",

@@ -88,6 +88,20 @@ export function partOfRange(range: PortRange, index: number, count: number): rea
 }
 
 /**
+ * Slices of the passive range of which a session may see only one: each worker process leases from
+ * its own. Of `workers: 0`, one on each processor, nobody knows the number before; it is above 1.
+ */
+export function slicesSeen({
+  workers,
+  passiveSlices,
+}: {
+  readonly workers: number;
+  readonly passiveSlices: number;
+}): number {
+  return Math.max(passiveSlices, workers === 0 ? 2 : workers);
+}
+
+/**
  * The source port of active data connections: the one below the control port (RFC 959, 5.2:
  * "the default data port is L-1"); so 20 for control port 21 and 989 for implicit TLS on 990.
  */

@@ -39,6 +39,19 @@ describe("options", () => {
     });
   });
 
+  it.each([
+    [{}, 1],
+    [{ workers: 4 }, 4],
+    [{ workers: 0 }, 2],
+    [{ workers: 2, passiveSlices: 5 }, 5],
+  ])("of %j reckon with %i slices, of which a session may see one", (changes, slices) => {
+    const deployed = deploy(parseSettings(changes), {
+      publicAddress: "203.0.113.4",
+      fqdn: undefined,
+    });
+    expect(complete(planProbe(deployed)).passiveSlices).toBe(slices);
+  });
+
   it("accept a fingerprint as OpenSSL prints it", () => {
     expect(complete({ fingerprint: "AB:".repeat(31) + "AB" }).fingerprint).toBe("ab".repeat(32));
   });
