@@ -271,13 +271,13 @@ async function statusOfPath(context: LoggedInContext, argument: string): Promise
 async function* toLines(
   batches: AsyncIterable<readonly Entry[]>,
   format: (entry: Entry) => string,
-): AsyncIterable<string> {
+): AsyncIterable<readonly string[]> {
   try {
-    for await (const batch of batches) yield* batch.map(format);
+    for await (const batch of batches) yield batch.map(format);
   } catch (error) {
     // The reply has begun; its client learns in the reply that it is not complete.
     if (!(error instanceof StorageError)) throw error;
-    yield "The rest cannot be read.";
+    yield ["The rest cannot be read."];
   }
 }
 

@@ -50,7 +50,8 @@ export type Outcome =
       readonly kind: "streamedReply";
       readonly code: number;
       readonly first: string;
-      readonly lines: AsyncIterable<string>;
+      /** As many at a time as are known. */
+      readonly lines: AsyncIterable<readonly string[]>;
       readonly last: string;
     }
   /** A result that may take long: interim lines say that it goes on, and ABOR ends it. */

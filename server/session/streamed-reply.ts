@@ -12,9 +12,10 @@ export async function streamReply(
   isOpen: () => boolean,
 ): Promise<void> {
   connection.write(formatReplyStart(code, first));
-  for await (const line of lines) {
+  for await (const some of lines) {
     if (!isOpen()) return;
-    connection.write(` ${cleanText(line)}\r\n`);
+    const text = some.map((line) => ` ${cleanText(line)}\r\n`).join("");
+    if (text !== "") connection.write(text);
     await connection.drained();
   }
 }
