@@ -4,6 +4,7 @@ import { promises } from "node:fs";
 import { codeOf, toStorageError } from "./errors.ts";
 import type { DiskPace } from "../data/disk-pace.ts";
 import { isSafeName, join, realPathHolds, type DiskPlace } from "./disk-paths.ts";
+import { isSmallFolder } from "./local-devices.ts";
 import { isAbandoned, isPartialName } from "./partial-names.ts";
 import { StorageError, type Entry } from "./storage.ts";
 
@@ -85,31 +86,71 @@ export async function* listFolder(
 ): AsyncGenerator<readonly Entry[]> {
   const reader = new FactReader(pace, follow);
   try {
-    const directory = await openDirectory(pace, place.path);
-    try {
-      for (;;) {
-        const names = await readNames(pace, directory);
-        if (names.length === 0) return;
-        for (const name of names) if (isPartialName(name)) await removeAbandoned(place, name);
-        // By its real path: the way through the descriptor takes twice as long, for each entry.
-        const folder = realPathHolds(place) ? place.realPath : place.path;
-        const entries = await reader.read(folder, names.filter(shows));
-        if (entries.length > 0) yield entries;
-      }
-    } finally {
-      if (pace.isFast) directory.closeSync();
-      else await directory.close();
+    await using batches = await openNames(pace, place.path);
+    for (;;) {
+      const names = await batches.next();
+      if (names.length === 0) return;
+      for (const name of names) if (isPartialName(name)) await removeAbandoned(place, name);
+      // By its real path: the way through the descriptor takes twice as long, for each entry.
+      const folder = realPathHolds(place) ? place.realPath : place.path;
+      const entries = await reader.read(folder, names.filter(shows));
+      if (entries.length > 0) yield entries;
     }
   } catch (error) {
     throw toStorageError(error);
   }
 }
 
-async function openDirectory(pace: DiskPace, path: string): Promise<fs.Dir> {
+/** "." and ".." are never among them; unsafe names count towards the batch, so that a loop ends. */
+interface NameBatches extends AsyncDisposable {
+  /** Empty at the end. */
+  next(): Promise<readonly string[]>;
+}
+
+async function openNames(pace: DiskPace, path: string): Promise<NameBatches> {
   const options = { bufferSize: BATCH };
-  return pace.isFast
-    ? pace.measure(() => fs.opendirSync(path, options))
-    : promises.opendir(path, options);
+  if (!pace.isFast) return new DirectoryNames(pace, await promises.opendir(path, options));
+  return pace.measure(() =>
+    isSmallFolder(path)
+      ? new KnownNames(fs.readdirSync(path))
+      : new DirectoryNames(pace, fs.opendirSync(path, options)),
+  );
+}
+
+/** Of a small folder: at once they take half the time. */
+class KnownNames implements NameBatches {
+  readonly #names: string[];
+
+  constructor(names: string[]) {
+    this.#names = names;
+  }
+
+  next(): Promise<readonly string[]> {
+    return Promise.resolve(this.#names.splice(0, BATCH));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class DirectoryNames implements NameBatches {
+  readonly #pace: DiskPace;
+  readonly #directory: fs.Dir;
+
+  constructor(pace: DiskPace, directory: fs.Dir) {
+    this.#pace = pace;
+    this.#directory = directory;
+  }
+
+  next(): Promise<readonly string[]> {
+    return readNames(this.#pace, this.#directory);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#pace.isFast) this.#directory.closeSync();
+    else await this.#directory.close();
+  }
 }
 
 /** Removes an upload that nobody writes any more. */
@@ -144,7 +185,6 @@ export async function removeLeftovers(folder: DiskPlace): Promise<void> {
   }
 }
 
-/** "." and ".." never arrive here; unsafe names count towards the batch, so that the loop ends. */
 async function readNames(pace: DiskPace, directory: fs.Dir): Promise<readonly string[]> {
   const names: string[] = [];
   if (pace.isFast) {

@@ -1,5 +1,5 @@
 /** Which file systems are on this machine, rather than behind a network. */
-import { promises, statfsSync } from "node:fs";
+import { promises, statfsSync, statSync } from "node:fs";
 import { DiskPace } from "../data/disk-pace.ts";
 
 /** Magic numbers of file systems behind a network or another process (statfs(2)). */
@@ -18,6 +18,17 @@ const IN_MEMORY = new Set([
   0x01021994, // tmpfs
   0x858458f6, // ramfs
 ]);
+
+/** Magic numbers of file systems whose folders grow in size with their entries. */
+const GROWING = new Set([
+  0xef53, // ext2, ext3, ext4
+  0x58465342, // XFS
+  0x9123683e, // Btrfs
+  0x01021994, // tmpfs
+]);
+
+/** One block: two thousand names at most, mostly a few hundred. */
+const SMALL_FOLDER_BYTES = 4096;
 
 type DeviceKind = "inMemory" | "local" | "remote";
 
@@ -59,6 +70,20 @@ export async function openPace(folder: string): Promise<DiskPace> {
   if (process.platform !== "linux") return new DiskPace();
   const { type } = await promises.statfs(folder);
   return REMOTE.has(type >>> 0) ? new RemotePace() : new DiskPace();
+}
+
+const growing = new Map<number, boolean>();
+
+/** Whether a local folder is known to have few entries. @throws the system's error */
+export function isSmallFolder(path: string): boolean {
+  const { dev, size } = statSync(path);
+  if (size > SMALL_FOLDER_BYTES) return false;
+  let grows = growing.get(dev);
+  if (grows === undefined) {
+    grows = process.platform === "linux" && GROWING.has(statfsSync(path).type >>> 0);
+    growing.set(dev, grows);
+  }
+  return grows;
 }
 
 function kindOf(descriptor: number): DeviceKind {

@@ -31,6 +31,16 @@ describe("the local disk", () => {
     expect(names).toEqual(["b"]);
   });
 
+  test.each([0, 1, 128, 129, 260, 900])("lists %i entries in batches", async (count) => {
+    await using disk = await openDisk();
+    const names = Array.from({ length: count }, (_, index) => String(index).padStart(4, "0"));
+    for (const name of names) writeFileSync(join(disk.root, name), "");
+    const listed: string[][] = [];
+    for await (const batch of disk.storage.list("/")) listed.push(batch.map(({ name }) => name));
+    expect(listed.flat().toSorted()).toEqual(names);
+    expect(Math.max(0, ...listed.map((batch) => batch.length))).toBeLessThanOrEqual(128);
+  });
+
   test("keeps the permission bits of a file that is replaced", async () => {
     await using disk = await openDisk();
     await write(disk.storage, "/a", "1");
