@@ -41,6 +41,11 @@ export interface TransferOptions {
   /** Told of bytes on the data connection as they move. */
   readonly onBytes?: ((count: number) => void) | undefined;
   readonly rateLimiter?: RateLimiter | undefined;
+  /**
+   * What is sent tells where it ends (MODE Z): a client may leave as soon as it has that, without
+   * reading our close_notify.
+   */
+  readonly tellsEnd?: boolean | undefined;
   /** How long a sender waits for the client's close after its own; see `DataSender.finish`. */
   readonly closeConfirmationSeconds?: number | undefined;
   /** For tests: false leaves out what Node cannot do alone. */

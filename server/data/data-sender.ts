@@ -21,11 +21,13 @@ export class DataSender implements Disposable {
   readonly calls: SystemCalls | undefined;
   readonly #socket: Socket;
   readonly #confirmationMs: number;
+  readonly #tellsEnd: boolean;
 
   constructor(socket: Socket, options: TransferOptions) {
     this.flow = new DataFlow(socket, options);
     this.calls = options.native === false ? undefined : systemCalls();
     this.#socket = socket;
+    this.#tellsEnd = options.tellsEnd === true;
     this.#confirmationMs = (options.closeConfirmationSeconds ?? CLOSE_CONFIRMATION_SECONDS) * 1000;
     // Read, so that the client's end or reset is noticed; what a client sends here has no meaning.
     socket.resume();
@@ -49,9 +51,10 @@ export class DataSender implements Disposable {
    * reply 226 gets the reply after a moment, unless its system has not acknowledged every byte by
    * then: that is waited for as long as a transfer may be idle.
    *
-   * A reset says that the client left without reading everything. There is one exception: a client
+   * A reset says that the client left without reading everything. There are two exceptions: a client
    * that knows the size ends in order when it has all bytes, and its system then resets on our
-   * close_notify, which nobody is there to read.
+   * close_notify, which nobody is there to read; and one that sees the end in what it is sent may
+   * leave with our close_notify unread, so its system has to have everything before that goes out.
    *
    * @param last bytes that were not written yet, to go with the end; only on a connection on which
    *   nothing was written.
@@ -73,7 +76,7 @@ export class DataSender implements Disposable {
         // Such an end may have arrived already, and is read before ours provokes the reset.
         await nextTurn();
         this.flow.throwIfFailed();
-        if (this.#socket.readableEnded) {
+        if (this.#tellsEnd || this.#socket.readableEnded) {
           await this.#acknowledged(0, "doubtful");
           delivered = true;
         }

@@ -189,17 +189,20 @@ export class RunningTransfer implements TransferStatus {
         const bytes =
           deflateLevel === undefined
             ? await sendFile(socket, source, { ...common, ...options })
-            : await sendChunks(
-                socket,
-                compress(readFileChunks(source, options), deflateLevel),
-                common,
-              );
+            : await sendChunks(socket, compress(readFileChunks(source, options), deflateLevel), {
+                ...common,
+                tellsEnd: true,
+              });
         return { kind: "complete", bytes };
       }
       case "list": {
         const chunks =
           deflateLevel === undefined ? plan.chunks : compress(plan.chunks, deflateLevel);
-        return { kind: "complete", bytes: await sendChunks(socket, chunks, common) };
+        const tellsEnd = deflateLevel !== undefined;
+        return {
+          kind: "complete",
+          bytes: await sendChunks(socket, chunks, { ...common, tellsEnd }),
+        };
       }
       case "receive": {
         await using inflating =
