@@ -3,6 +3,7 @@
  * bound, never probed: one that another process holds is left out and tried again later.
  */
 import type { Server, Socket } from "node:net";
+import { countPorts, type PortRange } from "#contract";
 import type { Logger } from "../logging/logger.ts";
 import { codeOf } from "./bound-server.ts";
 import { openPassiveListener } from "./passive-listener.ts";
@@ -12,6 +13,8 @@ export interface PassiveListenersOptions {
   /** Local addresses, as in the settings; `::` covers IPv4 too. */
   readonly addresses: readonly string[];
   readonly onConnection: (port: number, socket: Socket) => void;
+  /** Ports whose listeners stay open without leases. */
+  readonly lasting: ReadonlySet<number>;
   /** Told of every listener that has come to be. */
   readonly onOpen: (port: number) => void;
   /** Whether another process may rightly have some of the ports. */
@@ -30,6 +33,15 @@ type Listener =
  * more than a small transfer. There are still enough for nobody to tell the next port.
  */
 const ENOUGH_OPEN = 64;
+
+/**
+ * Ports that are to be opened before others, and to stay open, where not all of them are: by the
+ * edges a probe from outside tells that a range is narrower than it should be.
+ */
+export function lastingPorts(ranges: readonly PortRange[]): ReadonlySet<number> {
+  const ports = ranges.reduce((sum, range) => sum + countPorts(range), 0);
+  return new Set(ports > ENOUGH_OPEN ? ranges.flatMap(({ first, last }) => [first, last]) : []);
+}
 
 export class PassiveListeners implements AsyncDisposable {
   readonly #options: PassiveListenersOptions;
@@ -85,7 +97,9 @@ export class PassiveListeners implements AsyncDisposable {
 
   /** Closes those that have been without a lease since `beforeMs`. */
   closeIdle(beforeMs: number, isLeased: (port: number) => boolean): void {
+    const { lasting } = this.#options;
     for (const [port, listener] of this.#listeners) {
+      if (lasting.has(port)) continue;
       if (listener.kind === "open" && !isLeased(port) && listener.idleMs <= beforeMs) {
         this.close(port);
       }

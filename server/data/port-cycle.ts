@@ -1,6 +1,8 @@
 /** The order in which passive ports are handed out. */
 import { randomInt } from "node:crypto";
 
+const NONE: ReadonlySet<number> = new Set();
+
 /**
  * A queue of ports in random order; a port that was taken goes back to a random place in the rear
  * half. Random, so that nobody can tell the next port from the last one (RFC 2577, 8); in the rear,
@@ -9,8 +11,12 @@ import { randomInt } from "node:crypto";
 export class PortCycle {
   readonly #queue: number[];
 
-  constructor(ports: readonly number[]) {
-    this.#queue = shuffle(ports);
+  /** @param early those of the ports that come before all others. */
+  constructor(ports: readonly number[], early: ReadonlySet<number> = NONE) {
+    this.#queue = [
+      ...shuffle(ports.filter((port) => early.has(port))),
+      ...shuffle(ports.filter((port) => !early.has(port))),
+    ];
   }
 
   get size(): number {

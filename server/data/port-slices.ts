@@ -43,3 +43,8 @@ export function planPortSlices(
     borrowed: halves.filter((_, index) => index !== mine).flatMap((half) => half.flatMap(slice)),
   };
 }
+
+/** The ports of a range, in order. */
+export function portsOf(range: PortRange): number[] {
+  return Array.from({ length: countPorts(range) }, (_, index) => range.first + index);
+}

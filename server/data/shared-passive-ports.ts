@@ -3,11 +3,11 @@
  * lease for each address.
  */
 import type { Socket } from "node:net";
-import { countPorts, type PortRange } from "#contract";
+import type { PortRange } from "#contract";
 import type { Logger } from "../logging/logger.ts";
 import { canonicalAddress } from "../protocol/addresses.ts";
 import { Neighbour, type NeighbourState } from "./neighbour.ts";
-import { PassiveListeners } from "./passive-listeners.ts";
+import { lastingPorts, PassiveListeners } from "./passive-listeners.ts";
 import {
   NoPassivePortError,
   type LeaseRequest,
@@ -16,6 +16,7 @@ import {
 } from "./passive-ports.ts";
 import { PendingLease } from "./pending-lease.ts";
 import { PortCycle } from "./port-cycle.ts";
+import { portsOf } from "./port-slices.ts";
 
 export interface SharedPassivePortsOptions {
   /** The slices of the passive range that this process prefers; no other one prefers them. */
@@ -79,13 +80,15 @@ export class SharedPassivePorts implements PassivePorts {
     const own = ranges.flatMap(portsOf);
     const borrowed = (options.borrowed ?? []).flatMap(portsOf);
     this.#neighbour = options.neighbour ?? new Neighbour("absent");
-    this.#own = new PortCycle(own);
-    this.#borrowed = new PortCycle(borrowed);
-    this.#all = new PortCycle([...own, ...borrowed]);
+    const edges = lastingPorts([...ranges, ...(options.borrowed ?? [])]);
+    this.#own = new PortCycle(own, edges);
+    this.#borrowed = new PortCycle(borrowed, edges);
+    this.#all = new PortCycle([...own, ...borrowed], edges);
     this.#borrowedPorts = new Set(borrowed);
     this.#listeners = new PassiveListeners({
       addresses,
       logger,
+      lasting: edges,
       shared: borrowed.length > 0,
       onConnection: (port, socket) => this.#onConnection(port, socket),
       onOpen: (port) => this.#giveUp(port),
@@ -289,8 +292,4 @@ interface Asked {
   readonly peer: string;
   /** How long the lease waits for its transfer. */
   readonly seconds: number;
-}
-
-function portsOf(range: PortRange): number[] {
-  return Array.from({ length: countPorts(range) }, (_, index) => range.first + index);
 }

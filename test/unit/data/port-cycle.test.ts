@@ -33,6 +33,16 @@ test("the order is not that of the ports, nor the same twice", () => {
   expect(a).not.toEqual(b);
 });
 
+test("ports that are wanted early come before all others, in any order", () => {
+  const early = new Set([50_000, 50_049]);
+  const orders = Array.from({ length: 40 }, () => {
+    const cycle = new PortCycle(range(50), early);
+    return range(50).map(() => cycle.take(() => true));
+  });
+  for (const order of orders) expect(new Set(order.slice(0, 2))).toEqual(early);
+  expect(new Set(orders.map(([first]) => first))).toEqual(early);
+});
+
 test("takes the one port that fits, or none", () => {
   const cycle = new PortCycle(range(10));
   for (let again = 0; again < 30; again++) {

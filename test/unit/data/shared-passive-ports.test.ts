@@ -161,6 +161,8 @@ test("ports that are listened on already go before others, once there are enough
   }
   expect(used.size).toBe(64);
   expect(ports.usage().listening).toBe(64);
+  // A probe from outside looks for the edges of the range.
+  expect(used.has(from) && used.has(from + count - 1)).toBe(true);
   // Whoever needs more at once still gets all of them.
   const held = await Promise.all(
     Array.from({ length: count }, () => ports.lease({ peerAddress: "127.0.0.1" })),
