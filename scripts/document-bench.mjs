@@ -21,7 +21,7 @@ const MEMORY = { key: "pss_kb_per_session", unit: "KiB/session" };
 
 const FAIR = ["beside 8 bulk RETR", "beside 8 bulk RETR TLS"];
 
-/** Rows of issue 6: ratio to the best of the peers (or to `of`) that must be reached, and the aim. */
+/** Targets: ratio to the best of the peers (or to `of`) that must be reached, and the aim. */
 const ROWS = [
   ...both("RETR bulk", [CPU_GB, RATE], { must: 0.9, aim: 1, of: "vsftpd" }, ["x1", "x8"]),
   ...both("STOR bulk", [CPU_GB, RATE], { must: 1, aim: 1.2 }, ["x1", "x8"]),
