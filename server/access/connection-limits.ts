@@ -49,13 +49,13 @@ export interface SharedConnectionCounts {
 
 /** Opens the counts of a server, all zero. */
 export function openConnectionCounts(): ConnectionCounts {
-  const counts = new Map<string, number>();
-  const countOf = (key: string): number => counts.get(key) ?? 0;
-  const add = (key: string, change: 1 | -1): void => {
-    const next = countOf(key) + change;
-    // Keys without connections go, so that memory follows the sessions.
-    if (next === 0) counts.delete(key);
-    else counts.set(key, next);
+  const counts = new Map<string, Count>();
+  const countOf = (key: string): number => counts.get(key)?.connections ?? 0;
+  const take = (key: string): Count => {
+    const count = counts.get(key) ?? { key, connections: 0 };
+    count.connections++;
+    counts.set(key, count);
+    return count;
   };
 
   return {
@@ -74,30 +74,37 @@ export function openConnectionCounts(): ConnectionCounts {
           return { kind: "refused", limit, allowed, reason };
         }
       }
-      for (const each of checks) add(each.key, 1);
-      return { kind: "admitted", place: new CountedPlace(add, key, addressKey) };
+      return { kind: "admitted", place: new CountedPlace(counts, take(key), take(addressKey)) };
     },
     count: (scope) => countOf(keyOf(scope)),
   };
 }
 
-/** Every session holds three, so they have no closures. */
-class CountedPlace implements ConnectionPlace {
-  readonly #add: (key: string, change: -1) => void;
-  readonly #addressKey: string;
-  #key: string | undefined;
+interface Count {
+  readonly key: string;
+  connections: number;
+}
 
-  constructor(add: (key: string, change: -1) => void, key: string, addressKey: string) {
-    this.#add = add;
-    this.#key = key;
-    this.#addressKey = addressKey;
+/** Every session holds three, so they have neither closures nor keys of their own. */
+class CountedPlace implements ConnectionPlace {
+  readonly #counts: Map<string, Count>;
+  readonly #ofAddress: Count;
+  #ofScope: Count | undefined;
+
+  constructor(counts: Map<string, Count>, ofScope: Count, ofAddress: Count) {
+    this.#counts = counts;
+    this.#ofScope = ofScope;
+    this.#ofAddress = ofAddress;
   }
 
   [Symbol.dispose](): void {
-    if (this.#key === undefined) return;
-    this.#add(this.#key, -1);
-    this.#add(this.#addressKey, -1);
-    this.#key = undefined;
+    if (this.#ofScope === undefined) return;
+    for (const count of [this.#ofScope, this.#ofAddress]) {
+      count.connections--;
+      // Keys without connections go, so that memory follows the sessions.
+      if (count.connections === 0) this.#counts.delete(count.key);
+    }
+    this.#ofScope = undefined;
   }
 }
 

@@ -49,6 +49,8 @@ export interface IpRestrictionPlan {
   /** True when a rule names hosts: then the client's names are worth looking up. */
   readonly usesHostNames: boolean;
   /** @param hostNames confirmed names (`confirmHostNames`); empty without a look-up. */
+  /** Whether every client is treated alike: nobody is denied anything. */
+  readonly admitsAll: boolean;
   forClient(address: string, hostNames: readonly string[]): ClientRestrictions;
 }
 
@@ -64,6 +66,7 @@ export function planIpRestrictions(settings: IpRestrictions): IpRestrictionPlan 
     reason: { kind: "unspecified" },
   };
   return {
+    admitsAll: settings.rules.length === 0 && settings.unspecifiedClients === "allow",
     usesHostNames: settings.rules.some(({ hostName }) => hostName !== undefined),
     forClient: (addressText, hostNames) => {
       const address = parseClientAddress(addressText);

@@ -93,9 +93,15 @@ export function protocolOf(address: string): NetworkProtocol {
 
 /** `::ffff:192.0.2.1`, as a listener on `::` reports IPv4 peers, becomes `192.0.2.1`. */
 export function unmapAddress(address: string): string {
+  // Several ask in a row for the same one, and keep what they get: one text for all of them.
+  if (address === lastUnmapped.address) return lastUnmapped.text;
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/iu.exec(address);
-  return mapped?.[1] ?? address;
+  const text = mapped?.[1] ?? address;
+  lastUnmapped = { address, text };
+  return text;
 }
+
+let lastUnmapped = { address: "", text: "" };
 
 /** True when both texts name one address, however IPv6 was abbreviated. */
 export function isSameAddress(a: string, b: string): boolean {

@@ -47,8 +47,9 @@ export class ControlConnection {
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.peerAddress = unmapAddress(socket.remoteAddress ?? "");
     this.peerPort = socket.remotePort ?? 0;
-    this.localAddress = unmapAddress(socket.localAddress ?? "");
+    this.localAddress = sameText(unmapAddress(socket.localAddress ?? ""));
     this.localPort = socket.localPort ?? 0;
+    forgetAddresses(socket);
     this.#socket = socket;
     this.#owner = owner;
     this.#attach();
@@ -95,7 +96,7 @@ export class ControlConnection {
   hold(): void {
     if (this.#held !== undefined) return;
     this.#held = "";
-    process.nextTick(this.#flush);
+    process.nextTick(ControlConnection.#flushHeld, this);
   }
 
   /** Resolves when the client has taken what was written, or is gone. */
@@ -165,7 +166,7 @@ export class ControlConnection {
   /** Writes the last reply and closes our side; what the client still sends is thrown away. */
   end(text: string): void {
     const socket = this.#socket;
-    socket.off("data", this.#onData);
+    socket.off("data", ControlConnection.#onData);
     this.#flush();
     if (socket.writable) socket.end(text);
     socket.resume();
@@ -189,40 +190,80 @@ export class ControlConnection {
     return socket;
   }
 
-  readonly #flush = (): void => {
+  #flush(): void {
     const held = this.#held;
     this.#held = undefined;
     if (held !== undefined && held !== "" && this.#socket.writable) this.#socket.write(held);
-  };
+  }
+
+  static #flushHeld(this: void, connection: ControlConnection): void {
+    connection.#flush();
+  }
 
   #attach(): void {
-    this.#socket
-      .on("data", this.#onData)
-      .on("end", this.#onEnd)
-      .on("close", this.#onClose)
+    const socket = Object.assign(this.#socket, { [OWNER]: this });
+    socket
+      .on("data", ControlConnection.#onData)
+      .on("end", ControlConnection.#onEnd)
+      .on("close", ControlConnection.#onClose)
       .on("error", ignore);
   }
 
   #detach(): void {
-    this.#socket.off("data", this.#onData).off("end", this.#onEnd).off("close", this.#onClose);
+    this.#socket
+      .off("data", ControlConnection.#onData)
+      .off("end", ControlConnection.#onEnd)
+      .off("close", ControlConnection.#onClose);
     // The listener for errors stays: a client may be gone before the last reply in the clear is out.
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  #take(chunk: Buffer): void {
     this.#reader.push(chunk);
     if (!this.#paused && this.#reader.bufferedBytes > BOUNDS.unreadBytes) {
       this.#paused = true;
       this.#socket.pause();
     }
     this.#owner.onInput();
-  };
+  }
 
-  readonly #onEnd = (): void => {
+  #ending(): void {
     this.#ended = true;
     this.#owner.onEnd();
-  };
+  }
 
-  readonly #onClose = (): void => this.#owner.onClosed();
+  // One listener for all sockets takes less than one for each.
+  static #onData(this: OwnedSocket, chunk: Buffer): void {
+    this[OWNER].#take(chunk);
+  }
+
+  static #onEnd(this: OwnedSocket): void {
+    this[OWNER].#ending();
+  }
+
+  static #onClose(this: OwnedSocket): void {
+    this[OWNER].#owner.onClosed();
+  }
+}
+
+const OWNER = Symbol("control connection");
+
+interface OwnedSocket extends Socket {
+  [OWNER]: ControlConnection;
+}
+
+/** Node keeps what it was asked for, and would for as long as the session lasts. */
+function forgetAddresses(socket: Socket): void {
+  const kept = socket as unknown as { _peername?: unknown; _sockname?: unknown };
+  kept._peername = undefined;
+  kept._sockname = undefined;
+}
+
+let lastText = "";
+
+/** Most sessions have the same local address: one text for all of them. */
+function sameText(text: string): string {
+  if (text !== lastText) lastText = text;
+  return lastText;
 }
 
 /** An error is followed by `close`, which says all that matters here. */

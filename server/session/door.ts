@@ -81,16 +81,10 @@ export class Door {
 
   #occupy(address: string, place: Disposable): Disposable {
     this.#add(address, 1);
-    let held = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (!held) return;
-        held = false;
-        this.#add(address, -1);
-        place[Symbol.dispose]();
-      },
-    };
+    return new DoorPlace(this.#left, address, place);
   }
+
+  readonly #left = (address: string): void => this.#add(address, -1);
 
   #add(address: string, change: 1 | -1): void {
     this.#count += change;
@@ -110,5 +104,26 @@ export class Door {
       event === "tooManySessions" ? view().sites[0].messages.tooManyClients() : NOT_ALLOWED;
     if (mode === "clear") socket.end(formatReply(last), () => socket.destroy());
     else socket.destroy();
+  }
+}
+
+/** Every session holds one, so it has no closures. */
+class DoorPlace implements Disposable {
+  readonly #left: (address: string) => void;
+  readonly #address: string;
+  #place: Disposable | undefined;
+
+  constructor(left: (address: string) => void, address: string, place: Disposable) {
+    this.#left = left;
+    this.#address = address;
+    this.#place = place;
+  }
+
+  [Symbol.dispose](): void {
+    const place = this.#place;
+    if (place === undefined) return;
+    this.#place = undefined;
+    this.#left(this.#address);
+    place[Symbol.dispose]();
   }
 }

@@ -49,7 +49,8 @@ export async function openPresence(
     ),
   );
   held.move();
-  return { kind: "present", presence: new HeldPresence(bandwidth, places) };
+  // A copy takes no room for more of them.
+  return { kind: "present", presence: new HeldPresence(bandwidth, [...places]) };
 }
 
 /** Every session holds one, so it has no closures. */

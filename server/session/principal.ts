@@ -47,13 +47,16 @@ export function createPrincipal(
   account: Account,
   visit: Visit,
 ): PrincipalOutcome {
+  const known = knownSights.get(site)?.get(account);
+  if (known !== undefined) return principalOf(known);
   const { peerAddress, hostNames = [] } = visit;
   const { root, userIsolation, virtualDirectories } = site.settings;
   const planned = planHome(userIsolation, account);
   if (planned.kind === "refused") return planned;
+  const { home } = planned;
   const rights = rightsOfAll(account.permissions);
   const storage = new SiteStorage({
-    mapping: planPathMapping(root, virtualDirectories, planned.home),
+    mapping: planPathMapping(root, virtualDirectories, home),
     authorization: site.authorization,
     filter: site.filter,
     clients: site.restrictions.forClient(peerAddress, hostNames),
@@ -66,10 +69,26 @@ export function createPrincipal(
     },
     storageOf: (folder) => storageOf(site, folder),
   });
-  return {
-    kind: "principal",
-    principal: { account, siteName: site.name, rights, home: planned.home, storage, visit, view },
-  };
+  const sight = { rights, home, storage };
+  if (site.restrictions.admitsAll) keep(site, account, sight);
+  return principalOf(sight);
+
+  function principalOf({ rights, home, storage }: Sight): PrincipalOutcome {
+    return {
+      kind: "principal",
+      principal: { account, siteName: site.name, rights, home, storage, visit, view },
+    };
+  }
+}
+
+/** What an account sees of a site; the same for all of its sessions where no rule is about clients. */
+type Sight = Pick<Principal, "rights" | "home" | "storage">;
+
+const knownSights = new WeakMap<SiteView, WeakMap<Account, Sight>>();
+
+function keep(site: SiteView, account: Account, sight: Sight): void {
+  const ofSite = knownSights.get(site) ?? new WeakMap<Account, Sight>();
+  knownSights.set(site, ofSite.set(account, sight));
 }
 
 /** One set for all sessions of an account. */

@@ -1,6 +1,7 @@
 /** The FTP server: its sessions and the view that all of them share. Who accepts is another part. */
 import type { Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
+import type { W3cLog } from "../logging/w3c-log.ts";
 import { Metrics, type Gauges } from "../status/metrics.ts";
 import { unmapAddress } from "../protocol/addresses.ts";
 import type { AdmittedClient } from "./door.ts";
@@ -27,6 +28,9 @@ export class FtpServer implements SessionHost {
   get draining(): boolean {
     return this.#draining;
   }
+
+  /** One for all sessions. */
+  readonly #accessLog = (): W3cLog | undefined => this.#view.w3cLog;
 
   /** True once no more clients are let in. */
   get leaving(): boolean {
@@ -92,12 +96,13 @@ export class FtpServer implements SessionHost {
       logger,
       metrics: this.metrics,
       sessionId,
-      accessLog: () => this.#view.w3cLog,
+      accessLog: this.#accessLog,
     });
     const session = new Session(socket, this, journal);
     this.#sessions.add(session, socket, place);
     if (warning !== undefined) logger.log("warn", "logonWouldBeDenied", { reason: warning });
-    journal.opened(session, { port: socket.localPort, implicitTls: mode !== "clear" });
+    const { localPort } = session.connection;
+    journal.opened(session, { port: localPort, implicitTls: mode !== "clear" });
     void session.start(mode);
   }
 
