@@ -48,9 +48,9 @@ export interface ClientRestrictions {
 export interface IpRestrictionPlan {
   /** True when a rule names hosts: then the client's names are worth looking up. */
   readonly usesHostNames: boolean;
-  /** @param hostNames confirmed names (`confirmHostNames`); empty without a look-up. */
   /** Whether every client is treated alike: nobody is denied anything. */
   readonly admitsAll: boolean;
+  /** @param hostNames confirmed names (`confirmHostNames`); empty without a look-up. */
   forClient(address: string, hostNames: readonly string[]): ClientRestrictions;
 }
 

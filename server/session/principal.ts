@@ -70,7 +70,8 @@ export function createPrincipal(
     storageOf: (folder) => storageOf(site, folder),
   });
   const sight = { rights, home, storage };
-  if (site.restrictions.admitsAll) keep(site, account, sight);
+  // A home is looked up anew at each login: links on the way to it may lead elsewhere by then.
+  if (site.restrictions.admitsAll && home.root === "/") keep(site, account, sight);
   return principalOf(sight);
 
   function principalOf({ rights, home, storage }: Sight): PrincipalOutcome {
@@ -81,7 +82,7 @@ export function createPrincipal(
   }
 }
 
-/** What an account sees of a site; the same for all of its sessions where no rule is about clients. */
+/** What an account that sees all of a site sees; the same for all of its sessions where no rule is about clients. */
 type Sight = Pick<Principal, "rights" | "home" | "storage">;
 
 const knownSights = new WeakMap<SiteView, WeakMap<Account, Sight>>();
