@@ -65,9 +65,18 @@ export class PassiveListeners implements AsyncDisposable {
     return listener?.kind === "unavailable" && listener.triedMs > sinceMs;
   }
 
-  /** A port that is open already; undefined while there are few, or when none of them fits. */
-  takeOpen(fits: (port: number) => boolean): number | undefined {
-    return this.#open.size < ENOUGH_OPEN ? undefined : this.#open.take(fits);
+  /**
+   * A port that is open already; undefined while there are few, or when none of them fits. One that
+   * is to stay open and is not yet goes before them, unless it was tried at or after `triedBeforeMs`.
+   */
+  takeOpen(fits: (port: number) => boolean, triedBeforeMs: number): number | undefined {
+    if (this.#open.size < ENOUGH_OPEN) return undefined;
+    for (const port of this.#options.lasting) {
+      const kind = this.#listeners.get(port)?.kind ?? "closed";
+      const isDue = kind === "closed" || kind === "unavailable";
+      if (isDue && !this.wasUnavailable(port, triedBeforeMs) && fits(port)) return port;
+    }
+    return this.#open.take(fits);
   }
 
   /** Listens on the port unless it does already; false when it cannot. */

@@ -203,7 +203,7 @@ export class SharedPassivePorts implements PassivePorts {
   #reserve(cycle: PortCycle, asked: Asked, triedBeforeMs: number): PendingLease | undefined {
     const isFree = (port: number): boolean => this.#leases.get(port)?.has(asked.peer) !== true;
     const port =
-      (this.#standing === "absent" ? this.#listeners.takeOpen(isFree) : undefined) ??
+      (this.#standing === "absent" ? this.#listeners.takeOpen(isFree, triedBeforeMs) : undefined) ??
       cycle.take((other) => !this.#listeners.wasUnavailable(other, triedBeforeMs) && isFree(other));
     return port === undefined ? undefined : this.#add(port, asked);
   }

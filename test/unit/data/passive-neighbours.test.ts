@@ -169,3 +169,29 @@ test("one that leaves gives up the other half, whether or not a successor shows"
   expect(a.ports.usage()).toMatchObject({ ports: 2, listening: 2 });
   expect(sorted(await drawn(a))).toEqual([0, 1]);
 });
+
+test("who is left alone opens the edges that were the other one's, however many are open", async () => {
+  const count = 140;
+  const from = 50_000;
+  const middle = from + count / 2;
+  const neighbour = new Neighbour("predecessor");
+  const ports = new SharedPassivePorts({
+    ranges: [{ first: middle, last: from + count - 1 }],
+    borrowed: [{ first: from, last: middle - 1 }],
+    neighbour,
+    // Who listens on no address needs no ports.
+    addresses: [],
+    logger: NULL_LOGGER,
+  });
+  opened.push(ports);
+  const lease = async (): Promise<number> => {
+    await using leased = await ports.lease(CLIENT);
+    return leased.port;
+  };
+  for (let leased = 0; leased < count; leased++) await lease();
+  expect(ports.usage().listening).toBeGreaterThan(64);
+  await neighbour.change("absent");
+  const used = new Set<number>();
+  for (let leased = 0; leased < 10; leased++) used.add(await lease());
+  expect(used.has(from) && used.has(middle - 1)).toBe(true);
+});
