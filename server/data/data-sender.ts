@@ -22,6 +22,8 @@ export class DataSender implements Disposable {
   readonly #socket: Socket;
   readonly #confirmationMs: number;
   readonly #tellsEnd: boolean;
+  #isWriting = false;
+  #lookTimer: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, options: TransferOptions) {
     this.flow = new DataFlow(socket, options);
@@ -31,18 +33,35 @@ export class DataSender implements Disposable {
     this.#confirmationMs = (options.closeConfirmationSeconds ?? CLOSE_CONFIRMATION_SECONDS) * 1000;
     // Read, so that the client's end or reset is noticed; what a client sends here has no meaning.
     socket.resume();
+    if (socket instanceof TLSSocket) socket.once("end", this.#onEnd);
   }
 
   /** Writes and waits until the kernel has all of it: `chunk` may be used again then. */
   async write(chunk: Uint8Array): Promise<void> {
     if (chunk.length === 0) return;
     const socket = this.#socket;
+    this.#isWriting = true;
     await this.flow.until((done) => {
       socket.write(chunk, (error) =>
         done(error ?? (socket.destroyed ? new Error("closed") : null)),
       );
     });
+    this.#isWriting = false;
     this.flow.count(chunk.length);
+  }
+
+  /**
+   * A reset that meets a write within TLS is told of as an end, and the write is never called back.
+   * So at an end it is looked whether the connection still exists.
+   */
+  readonly #onEnd = (): void => {
+    this.#lookTimer = setTimeout(() => void this.#failIfGone(), LONGEST_LOOK_MS);
+  };
+
+  async #failIfGone(): Promise<void> {
+    if (!this.#isWriting || process.platform !== "linux") return;
+    const left = await lookUpUnacknowledgedBytes(this.#socket);
+    if (left === undefined) this.flow.fail(new TransferError("connectionLost"));
   }
 
   /**
@@ -145,6 +164,8 @@ export class DataSender implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#lookTimer);
+    this.#socket.off("end", this.#onEnd);
     this.flow[Symbol.dispose]();
   }
 }

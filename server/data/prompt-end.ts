@@ -27,11 +27,11 @@ export interface PromptEnd {
 
 const OPEN: PromptEnd = { bytes: 0, state: "open" };
 
-/** Ends a plain connection on which nothing waits to be sent. */
+/** Ends a connection, one without TLS on which nothing waits to be sent. */
 export function endPromptly(socket: Socket, last: Uint8Array): PromptEnd {
   const calls = systemCalls();
   const descriptor = descriptorOf(socket);
-  if (calls === undefined || descriptor === undefined || socket instanceof TLSSocket) return OPEN;
+  if (calls === undefined || descriptor === undefined) return OPEN;
   if (last.length > PROMPT_BYTES || socket.writableLength > 0) return OPEN;
   const sent = calls.sendLast(descriptor, last);
   if (sent.kind !== "moved") return OPEN;
@@ -67,6 +67,10 @@ export function sendPromptly(
 }
 
 /** Whether a transfer may take these ways: nothing slows it down, and nobody tests without them. */
-export function mayEndPromptly({ rateLimiter, native, signal }: TransferOptions): boolean {
+export function mayEndPromptly(
+  socket: Socket,
+  { rateLimiter, native, signal }: TransferOptions,
+): boolean {
+  if (socket instanceof TLSSocket) return false;
   return rateLimiter === undefined && native !== false && !signal.aborted;
 }

@@ -43,7 +43,7 @@ export async function sendFile(
   const { offset = 0, end: last = Infinity } = options;
   const whole = { offset, end: Math.max(offset, last) };
   const prompt =
-    options.ascii !== true && mayEndPromptly(options)
+    options.ascii !== true && mayEndPromptly(socket, options)
       ? sendPromptly(socket, handle, whole)
       : undefined;
   if (prompt?.state === "delivered") return conclude(socket, prompt.bytes, options);
@@ -127,7 +127,9 @@ export async function sendChunks(
   try {
     const iterator = chunks[Symbol.asyncIterator]();
     // The only chunk of a short listing goes out together with the end.
-    let only: Uint8Array | undefined = mayEndPromptly(options) ? new Uint8Array() : undefined;
+    let only: Uint8Array | undefined = mayEndPromptly(socket, options)
+      ? new Uint8Array()
+      : undefined;
     const write = async (chunk: Uint8Array): Promise<void> => {
       await sender.flow.admit(chunk.length);
       await sender.write(chunk);
@@ -141,7 +143,7 @@ export async function sendChunks(
         if (next.done === true) break;
         if (only?.length === 0 && next.value.length <= PROMPT_BYTES) {
           // Good only until the next one is asked for.
-          only = next.value.slice();
+          only = Buffer.from(next.value);
           continue;
         }
         if (only !== undefined) await write(only);

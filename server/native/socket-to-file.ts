@@ -52,7 +52,13 @@ export function bindSocketToFile(
   /** Takes out what the file did not take. */
   function empty({ from }: Pipe, bytes: number): Uint8Array {
     const rest = Buffer.allocUnsafe(bytes);
-    for (let read = 0; read < bytes;) read += readSync(from, rest, read, bytes - read, null);
+    try {
+      for (let read = 0; read < bytes;) read += readSync(from, rest, read, bytes - read, null);
+    } catch (error) {
+      // What is left in it must never reach another file.
+      pipe = undefined;
+      throw error;
+    }
     return rest;
   }
 

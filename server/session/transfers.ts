@@ -103,7 +103,7 @@ export class RunningTransfer implements TransferStatus {
 
   async #connect({ channel, announce, ...options }: TransferOptions): Promise<Socket> {
     const { limits, tls } = options;
-    if (tls === undefined && channel.kind === "passive") {
+    if (tls === undefined && channel.kind === "passive" && !this.#abort.signal.aborted) {
       const held = channel.lease.take();
       if (held !== undefined) {
         announce();
