@@ -22,7 +22,6 @@ export class DataSender implements Disposable {
   readonly #socket: Socket;
   readonly #confirmationMs: number;
   readonly #tellsEnd: boolean;
-  #isWriting = false;
   #lookTimer: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, options: TransferOptions) {
@@ -40,13 +39,11 @@ export class DataSender implements Disposable {
   async write(chunk: Uint8Array): Promise<void> {
     if (chunk.length === 0) return;
     const socket = this.#socket;
-    this.#isWriting = true;
     await this.flow.until((done) => {
       socket.write(chunk, (error) =>
         done(error ?? (socket.destroyed ? new Error("closed") : null)),
       );
     });
-    this.#isWriting = false;
     this.flow.count(chunk.length);
   }
 
@@ -59,7 +56,8 @@ export class DataSender implements Disposable {
   };
 
   async #failIfGone(): Promise<void> {
-    if (!this.#isWriting || process.platform !== "linux") return;
+    const isWriting = this.#socket.writableLength > 0;
+    if (!isWriting || process.platform !== "linux") return;
     const left = await lookUpUnacknowledgedBytes(this.#socket);
     if (left === undefined) this.flow.fail(new TransferError("connectionLost"));
   }

@@ -65,7 +65,7 @@ class DescriptorSink implements FileSink {
   }
 
   write(chunks: readonly Uint8Array[]): Promise<void> | undefined {
-    this.#handle.reserve?.(chunks.reduce((sum, { length }) => sum + length, 0));
+    this.#handle.reserve?.(countBytes(chunks));
     return this.#append(chunks);
   }
 
@@ -79,20 +79,13 @@ class DescriptorSink implements FileSink {
       calls.receiveFile(connection, this.#descriptor, this.#position, bytes),
     );
     const moved = "bytes" in result ? result.bytes : 0;
+    const rest = result.kind === "refused" ? [result.rest] : [];
+    const taken = moved + countBytes(rest);
     this.#position += moved;
-    if (result.kind === "moved") {
-      if (moved < bytes) this.#handle.reserve?.(moved - bytes);
-      return moved;
-    }
-    // The usual way does it, or tells what is wrong.
-    this.#calls = undefined;
-    if (result.kind !== "refused") {
-      this.#handle.reserve?.(-bytes);
-      return 0;
-    }
-    const taken = moved + result.rest.length;
     if (taken < bytes) this.#handle.reserve?.(taken - bytes);
-    const writing = this.#append([result.rest]);
+    // The usual way does it from now on, or tells what is wrong.
+    if (result.kind !== "moved") this.#calls = undefined;
+    const writing = this.#append(rest);
     return writing === undefined ? taken : writing.then(() => taken);
   }
 
@@ -125,6 +118,10 @@ class DescriptorSink implements FileSink {
       rest = after(rest, written);
     }
   }
+}
+
+function countBytes(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0);
 }
 
 function writeAsynchronously(

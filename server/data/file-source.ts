@@ -20,15 +20,40 @@ export function openSource(handle: ReadHandle, pace: DiskPace = processPace): Fi
     : readDescriptor(fileDescriptor, pace);
 }
 
+/**
+ * Reads what needs no waiting; undefined where that cannot be known, and nothing was read then.
+ *
+ * @throws StorageError
+ */
+export function readNow(
+  { fileDescriptor }: ReadHandle,
+  buffer: Uint8Array,
+  position: number,
+  pace: DiskPace = processPace,
+): number | undefined {
+  return fileDescriptor === undefined || !pace.isFast
+    ? undefined
+    : readAtOnce(fileDescriptor, pace, buffer, position);
+}
+
 function readDescriptor(descriptor: number, pace: DiskPace): FileSource {
-  return (buffer, position) => {
-    if (!pace.isFast) return readAsynchronously(descriptor, buffer, position);
-    try {
-      return pace.measure(() => readSync(descriptor, buffer, 0, buffer.length, position));
-    } catch (error) {
-      throw toStorageError(error);
-    }
-  };
+  return (buffer, position) =>
+    pace.isFast
+      ? readAtOnce(descriptor, pace, buffer, position)
+      : readAsynchronously(descriptor, buffer, position);
+}
+
+function readAtOnce(
+  descriptor: number,
+  pace: DiskPace,
+  buffer: Uint8Array,
+  position: number,
+): number {
+  try {
+    return pace.measure(() => readSync(descriptor, buffer, 0, buffer.length, position));
+  } catch (error) {
+    throw toStorageError(error);
+  }
 }
 
 function readAsynchronously(

@@ -108,10 +108,8 @@ export class PassiveListeners implements AsyncDisposable {
   closeIdle(beforeMs: number, isLeased: (port: number) => boolean): void {
     const { lasting } = this.#options;
     for (const [port, listener] of this.#listeners) {
-      if (lasting.has(port)) continue;
-      if (listener.kind === "open" && !isLeased(port) && listener.idleMs <= beforeMs) {
-        this.close(port);
-      }
+      const mayClose = listener.kind === "open" && !lasting.has(port) && !isLeased(port);
+      if (mayClose && listener.idleMs <= beforeMs) this.close(port);
     }
   }
 

@@ -5,14 +5,13 @@ import { systemCalls } from "../native/system-calls.ts";
 import type { ReadHandle } from "../storage/storage.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { TransferOptions } from "./data-flow.ts";
-import { DiskPace } from "./disk-pace.ts";
-import { openSource } from "./file-source.ts";
+import type { DiskPace } from "./disk-pace.ts";
+import { readNow } from "./file-source.ts";
 import { descriptorOf } from "./socket-descriptor.ts";
 
 /** What every connection has room for. */
 export const PROMPT_BYTES = 16 * 1024;
 const buffers = new BufferPool(PROMPT_BYTES);
-const processPace = new DiskPace();
 
 export interface PromptEnd {
   /** Bytes that were sent. */
@@ -51,15 +50,15 @@ export function sendPromptly(
   socket: Socket,
   handle: ReadHandle,
   { offset, end }: { readonly offset: number; readonly end: number },
+  pace?: DiskPace,
 ): PromptEnd {
-  if (handle.fileDescriptor === undefined || !processPace.isFast) return OPEN;
   if (Math.min(end, handle.sizeBytes) - offset >= PROMPT_BYTES) return OPEN;
   const buffer = buffers.take();
   try {
     const wanted = Math.min(buffer.length, end - offset);
-    const count = openSource(handle, processPace)(buffer.subarray(0, wanted), offset);
+    const count = readNow(handle, buffer.subarray(0, wanted), offset, pace);
     // A full buffer: the file has grown, and there may be more.
-    if (typeof count !== "number" || count === PROMPT_BYTES) return OPEN;
+    if (count === undefined || count === PROMPT_BYTES) return OPEN;
     return endPromptly(socket, buffer.subarray(0, count));
   } finally {
     buffers.give(buffer);

@@ -44,7 +44,7 @@ export async function sendFile(
   const whole = { offset, end: Math.max(offset, last) };
   const prompt =
     options.ascii !== true && mayEndPromptly(socket, options)
-      ? sendPromptly(socket, handle, whole)
+      ? sendPromptly(socket, handle, whole, options.pace)
       : undefined;
   if (prompt?.state === "delivered") return conclude(socket, prompt.bytes, options);
   using sender = new DataSender(socket, options);
