@@ -47,9 +47,28 @@ export function createPrincipal(
   account: Account,
   visit: Visit,
 ): PrincipalOutcome {
-  const known = knownSights.get(site)?.get(account);
-  if (known !== undefined) return principalOf(known);
-  const { peerAddress, hostNames = [] } = visit;
+  const seen = knownSights.get(site)?.get(account) ?? lookAround(site, account, visit);
+  if (seen.kind === "refused") return seen;
+  const { rights, home, storage } = seen;
+  return {
+    kind: "principal",
+    principal: { account, siteName: site.name, rights, home, storage, visit, view },
+  };
+}
+
+/** What an account sees of a site. */
+interface Sight extends Pick<Principal, "rights" | "home" | "storage"> {
+  readonly kind: "sight";
+}
+
+/** Of accounts that see all of a site on which no rule is about clients: all their sessions share it. */
+const knownSights = new WeakMap<SiteView, WeakMap<Account, Sight>>();
+
+function lookAround(
+  site: SiteView,
+  account: Account,
+  { peerAddress, hostNames = [] }: Visit,
+): Sight | Extract<PrincipalOutcome, { kind: "refused" }> {
   const { root, userIsolation, virtualDirectories } = site.settings;
   const planned = planHome(userIsolation, account);
   if (planned.kind === "refused") return planned;
@@ -69,27 +88,13 @@ export function createPrincipal(
     },
     storageOf: (folder) => storageOf(site, folder),
   });
-  const sight = { rights, home, storage };
+  const sight: Sight = { kind: "sight", rights, home, storage };
   // A home is looked up anew at each login: links on the way to it may lead elsewhere by then.
-  if (site.restrictions.admitsAll && home.root === "/") keep(site, account, sight);
-  return principalOf(sight);
-
-  function principalOf({ rights, home, storage }: Sight): PrincipalOutcome {
-    return {
-      kind: "principal",
-      principal: { account, siteName: site.name, rights, home, storage, visit, view },
-    };
+  if (site.restrictions.admitsAll && home.root === "/") {
+    const ofSite = knownSights.get(site) ?? new WeakMap<Account, Sight>();
+    knownSights.set(site, ofSite.set(account, sight));
   }
-}
-
-/** What an account that sees all of a site sees; the same for all of its sessions where no rule is about clients. */
-type Sight = Pick<Principal, "rights" | "home" | "storage">;
-
-const knownSights = new WeakMap<SiteView, WeakMap<Account, Sight>>();
-
-function keep(site: SiteView, account: Account, sight: Sight): void {
-  const ofSite = knownSights.get(site) ?? new WeakMap<Account, Sight>();
-  knownSights.set(site, ofSite.set(account, sight));
+  return sight;
 }
 
 /** One set for all sessions of an account. */

@@ -178,6 +178,7 @@ export class RunningTransfer implements TransferStatus {
       signal: this.#abort.signal,
       idleTimeoutSeconds: limits.dataIdleSeconds,
       rateLimiter: limits.rateLimiter,
+      tellsEnd: deflateLevel !== undefined,
       onBytes: (count: number): void => {
         this.bytes += count;
       },
@@ -189,20 +190,17 @@ export class RunningTransfer implements TransferStatus {
         const bytes =
           deflateLevel === undefined
             ? await sendFile(socket, source, { ...common, ...options })
-            : await sendChunks(socket, compress(readFileChunks(source, options), deflateLevel), {
-                ...common,
-                tellsEnd: true,
-              });
+            : await sendChunks(
+                socket,
+                compress(readFileChunks(source, options), deflateLevel),
+                common,
+              );
         return { kind: "complete", bytes };
       }
       case "list": {
         const chunks =
           deflateLevel === undefined ? plan.chunks : compress(plan.chunks, deflateLevel);
-        const tellsEnd = deflateLevel !== undefined;
-        return {
-          kind: "complete",
-          bytes: await sendChunks(socket, chunks, { ...common, tellsEnd }),
-        };
+        return { kind: "complete", bytes: await sendChunks(socket, chunks, common) };
       }
       case "receive": {
         await using inflating =
