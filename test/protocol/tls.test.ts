@@ -20,6 +20,23 @@ describe("explicit TLS", () => {
     await client.reply();
     return client;
   };
+  /** In the clear. */
+  const openLoggedIn = async (): Promise<WireClient> => {
+    const client = await WireClient.open(server.host, server.controlPort);
+    await client.login();
+    return client;
+  };
+  /** Logged in under TLS, with private data connections. */
+  const openPrivate = async (): Promise<WireClient> => {
+    const client = await open();
+    await client.expect("AUTH TLS", 234);
+    await client.secure();
+    await client.expect("USER alice", 331);
+    await client.expect("PASS secret", 230);
+    await client.expect("PBSZ 0", 200);
+    await client.expect("PROT P", 200);
+    return client;
+  };
 
   it.each(["TLS", "TLS-C", "SSL", "TLS-P", "tls"])("begins with AUTH %s", async (mechanism) => {
     await using client = await open();
@@ -46,8 +63,7 @@ describe("explicit TLS", () => {
   });
 
   it("never runs what was sent in the clear behind AUTH", async () => {
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.login();
+    await using client = await openLoggedIn();
     client.send("AUTH TLS\r\nMKD injected\r\n");
     expect((await client.reply()).code).toBe(421);
     await client.closed();
@@ -55,16 +71,14 @@ describe("explicit TLS", () => {
   });
 
   it("never runs a line that began in the clear", async () => {
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.login();
+    await using client = await openLoggedIn();
     client.send("AUTH TLS\r\nMKD inj");
     expect((await client.reply()).code).toBe(421);
     await client.closed();
   });
 
   it("never runs what follows the reply in the clear instead of a handshake", async () => {
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.login();
+    await using client = await openLoggedIn();
     await client.expect("AUTH TLS", 234);
     client.send("MKD injected\r\nMKD injected2\r\n");
     await client.closed();
@@ -72,8 +86,7 @@ describe("explicit TLS", () => {
   });
 
   it("never runs what was read ahead behind AUTH while a transfer ran", async () => {
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.login();
+    await using client = await openLoggedIn();
     await client.expect("EPSV", 229);
     await client.expect("LIST", 150);
     client.send("AUTH TLS\r\nMKD injected3\r\nABOR\r\n");
@@ -84,8 +97,7 @@ describe("explicit TLS", () => {
   });
 
   it("drops a login that was made in the clear", async () => {
-    await using client = await WireClient.open(server.host, server.controlPort);
-    await client.login();
+    await using client = await openLoggedIn();
     await client.expect("AUTH TLS", 234);
     await client.secure();
     expect(await client.code("PWD")).toBe(530);
@@ -95,13 +107,7 @@ describe("explicit TLS", () => {
   });
 
   it("protects data connections after PROT P", async () => {
-    await using client = await open();
-    await client.expect("AUTH TLS", 234);
-    await client.secure();
-    await client.expect("USER alice", 331);
-    await client.expect("PASS secret", 230);
-    await client.expect("PBSZ 0", 200);
-    await client.expect("PROT P", 200);
+    await using client = await openPrivate();
     await mkdir(join(server.dataFolder, "shown"), { recursive: true });
     const plain = await client.openData();
     await client.expect("NLST", 150);
@@ -116,13 +122,7 @@ describe("explicit TLS", () => {
   it.each(["before", "after"])(
     "stores an empty file from a client that begins the handshake %s STOR and leaves at once",
     async (moment) => {
-      await using client = await open();
-      await client.expect("AUTH TLS", 234);
-      await client.secure();
-      await client.expect("USER alice", 331);
-      await client.expect("PASS secret", 230);
-      await client.expect("PBSZ 0", 200);
-      await client.expect("PROT P", 200);
+      await using client = await openPrivate();
       const plain = await client.openData();
       const begin = (): TLSSocket => {
         const data = connectTls({ socket: plain, rejectUnauthorized: false });
@@ -146,13 +146,7 @@ describe("explicit TLS", () => {
   );
 
   it("answers 522 when the client does not speak TLS on a private data connection", async () => {
-    await using client = await open();
-    await client.expect("AUTH TLS", 234);
-    await client.secure();
-    await client.expect("USER alice", 331);
-    await client.expect("PASS secret", 230);
-    await client.expect("PBSZ 0", 200);
-    await client.expect("PROT P", 200);
+    await using client = await openPrivate();
     const plain = await client.openData();
     plain.on("error", () => undefined);
     await client.expect("STOR x", 150);
