@@ -144,12 +144,17 @@ func (s *Session) Fetch(command string, w io.Writer) (int64, error) {
 			return n, err
 		}
 	}
+	return n, s.finishRead(d)
+}
+
+// finishRead ends a download in good order and takes the reply.
+func (s *Session) finishRead(d *data) error {
 	if d.tls != nil {
 		d.tls.CloseWrite()
 	}
 	d.tcp.Close()
-	_, err = s.expect(2)
-	return n, err
+	_, err := s.expect(2)
+	return err
 }
 
 // Store uploads the bytes of r.
@@ -189,12 +194,7 @@ func (s *Session) BulkFetch(name string, size int64, count func(int64) bool) (in
 	if stopped || err != nil {
 		return n, err
 	}
-	if d.tls != nil {
-		d.tls.CloseWrite()
-	}
-	d.tcp.Close()
-	_, err = s.expect(2)
-	return n, err
+	return n, s.finishRead(d)
 }
 
 var scratch [8 << 20]byte // never touched: MSG_TRUNC discards

@@ -6,9 +6,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -28,30 +28,14 @@ func login(useTLS bool) Workload {
 				c.Quit()
 				return nil
 			}
-			warm := time.Now()
-			for i := 0; i < 50 && time.Since(warm) < time.Second; i++ { // warm-up
-				if err := one(); err != nil {
-					return nil, err
-				}
-			}
-			var done atomic.Int64
-			m := begin(s)
-			err := parallel(4, func(int) error {
-				for time.Since(m.t0) < p.LoginTime {
-					if err := one(); err != nil {
-						return err
-					}
-					done.Add(1)
-				}
-				return nil
-			})
-			m.stop()
+			each := repetition{sessions: 4, warm: 50, total: math.MaxInt, window: p.LoginTime,
+				one: func(int, int) error { return one() }}
+			m, n, err := each.measure(s)
 			if err != nil {
 				return nil, err
 			}
 			r := Result{}
 			m.settle(r)
-			n := float64(done.Load())
 			r["sessions_per_s"] = n / m.wall
 			r["cpu_ms_per_session"] = m.scpu * 1000 / n
 			return r, nil

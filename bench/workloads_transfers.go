@@ -142,34 +142,14 @@ func small(op string, sessions int, useTLS bool) Workload {
 				}
 				return c.Store(fmt.Sprintf("up/s%05d", i), block[:smallSize])
 			}
-			warm := time.Now()
-			for i := 0; i < 200 && time.Since(warm) < time.Second; i++ { // warm-up
-				if err := one(ss[i%sessions], i); err != nil {
-					return nil, err
-				}
-			}
-			var next, done atomic.Int64
-			m := begin(s)
-			err = parallel(sessions, func(k int) error {
-				for time.Since(m.t0) < p.Cap {
-					i := int(next.Add(1)) - 1
-					if i >= total {
-						break
-					}
-					if err := one(ss[k], i); err != nil {
-						return err
-					}
-					done.Add(1)
-				}
-				return nil
-			})
-			m.stop()
+			each := repetition{sessions: sessions, warm: 200, total: total, window: p.Cap,
+				one: func(k, i int) error { return one(ss[k], i) }}
+			m, n, err := each.measure(s)
 			if err != nil {
 				return nil, err
 			}
 			r := Result{}
 			m.settle(r)
-			n := float64(done.Load())
 			r["files_per_s"] = n / m.wall
 			r["cpu_ms_per_file"] = m.scpu * 1000 / n
 			r["client_cpu_ms_per_file"] = m.ccpu * 1000 / n
