@@ -12,6 +12,7 @@ import { createHookSource } from "./auth/hook-source.ts";
 import { SettingsAuthenticator } from "./auth/settings-authenticator.ts";
 import { Neighbour } from "./data/neighbour.ts";
 import { mostWorkers, planPortSlices, type PortOwner } from "./data/port-slices.ts";
+import { sendThreads } from "./data/send-threads.ts";
 import { SharedPassivePorts } from "./data/shared-passive-ports.ts";
 import { JsonLogger } from "./logging/json-logger.ts";
 import type { Logger } from "./logging/logger.ts";
@@ -103,6 +104,8 @@ const WORKER_VARIABLE = "GANGWAY_WORKER";
 
 async function run(): Promise<void> {
   keepYoungGenerationSmall();
+  // libuv reads it when the pool is used for the first time.
+  process.env["UV_THREADPOOL_SIZE"] ??= String(sendThreads.poolThreads);
   const args = parseArguments(process.argv.slice(2));
   const logger: Logger = new JsonLogger(process.stdout, {}, "info");
   const identity = process.env[WORKER_VARIABLE];
@@ -192,6 +195,7 @@ async function runWorker(
 ): Promise<void> {
   const { Worker } = await import("./processes/worker.ts");
   const owner = { ...identity, generation: args.generation };
+  sendThreads.shareWith(owner.workers);
   const neighbour = new Neighbour("predecessor");
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const) {
     process.on(signal, () => undefined);

@@ -1,13 +1,18 @@
 /** Sending from a file to a plain socket within the kernel: nothing passes through this process. */
 import type { Socket } from "node:net";
 import type { SystemCalls } from "../native/system-calls.ts";
+import { ClientPace } from "./client-pace.ts";
 import type { DiskPace } from "./disk-pace.ts";
-import { descriptorOf } from "./socket-descriptor.ts";
+import { sendThreads } from "./send-threads.ts";
+import { descriptorOf, holdReading } from "./socket-descriptor.ts";
 
 /** Bytes that one call may move: a tenth of a millisecond. */
 const MOST_BYTES = 512 * 1024;
 /** Less is read and written just as fast. */
 const LEAST_BYTES = 128 * 1024;
+/** What a thread sends at once: some ten milliseconds; less is not worth the way there. */
+const MOST_THREAD_BYTES = 32 * 1024 * 1024;
+const LEAST_THREAD_BYTES = 4 * 1024 * 1024;
 
 export type Step =
   | { readonly kind: "moved"; readonly bytes: number }
@@ -28,19 +33,23 @@ export interface KernelSenderOptions {
   readonly isInMemory?: boolean | undefined;
   readonly calls: SystemCalls;
   readonly pace: DiskPace;
+  readonly clientPace?: ClientPace | undefined;
 }
 
 /**
  * Sends in steps that never wait: for the network, because the socket does not block; for the disk,
  * because only what the page cache holds is sent so. Where nobody can tell what that is, the disk's
- * pace decides, as it does for reading.
+ * pace decides, as it does for reading. To a client that takes as much as one thread can send, the
+ * rest of a large file goes from other threads, which may wait.
  */
 export class KernelSender {
   readonly #options: KernelSenderOptions;
+  readonly #clientPace: ClientPace;
   #works = true;
 
   constructor(options: KernelSenderOptions) {
     this.#options = options;
+    this.#clientPace = options.clientPace ?? new ClientPace();
   }
 
   /** Nothing may wait in the socket's own queue. @param end byte of the file before which to stop. */
@@ -54,14 +63,52 @@ export class KernelSender {
     const result = pace.measure(() => calls.sendFile(descriptor, file, position, bytes));
     switch (result.kind) {
       case "moved":
+        this.#clientPace.moved(result.bytes);
         return result.bytes > 0 ? result : READ;
       case "wouldBlock":
+        this.#clientPace.filled();
         return FULL;
       // A write in the usual way tells what is wrong.
       case "connectionLost":
       case "unsupported":
         this.#works = false;
         return READ;
+    }
+  }
+
+  /**
+   * Sends a large part on another thread and resolves with its bytes; 0 when it has to go on in
+   * steps. Undefined when that is so from the start. A socket that is closed meanwhile ends it.
+   */
+  inThread(position: number, end: number): Promise<number> | undefined {
+    const { sizeBytes, socket } = this.#options;
+    const bytes = Math.min(MOST_THREAD_BYTES, Math.min(end, sizeBytes) - position);
+    if (!this.#works || !this.#clientPace.keepsUp || bytes < LEAST_THREAD_BYTES) return undefined;
+    return socket.destroyed ? undefined : this.#sendInThread(position, bytes);
+  }
+
+  async #sendInThread(position: number, bytes: number): Promise<number> {
+    const free = await sendThreads.take();
+    this.#clientPace.restart();
+    if (!free) return 0;
+    const { socket, file, calls } = this.#options;
+    let goOn: (() => void) | undefined;
+    let abort: (() => void) | undefined;
+    try {
+      const descriptor = descriptorOf(socket);
+      goOn = holdReading(socket);
+      if (descriptor === undefined || goOn === undefined) return 0;
+      const sending = calls.startSending(descriptor, file, position, bytes);
+      if (sending === undefined) return 0;
+      abort = () => sending.abort();
+      socket.once("close", abort);
+      const moved = await sending.done;
+      this.#clientPace.waited(moved);
+      return moved;
+    } finally {
+      if (abort !== undefined) socket.off("close", abort);
+      goOn?.();
+      sendThreads.give();
     }
   }
 }

@@ -4,6 +4,7 @@ import { TLSSocket } from "node:tls";
 import type { ReadHandle } from "../storage/storage.ts";
 import { toWire } from "./ascii.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import type { ClientPace } from "./client-pace.ts";
 import type { TransferOptions } from "./data-flow.ts";
 import { DataSender } from "./data-sender.ts";
 import { DiskPace } from "./disk-pace.ts";
@@ -21,6 +22,8 @@ export interface SendFileOptions extends TransferOptions {
   readonly ascii?: boolean | undefined;
   /** For tests: whether the disk counts as fast. */
   readonly pace?: DiskPace | undefined;
+  /** For tests: whether the client counts as fast. */
+  readonly clientPace?: ClientPace | undefined;
 }
 
 /** Less than a socket has room for when it says that it takes more. */
@@ -60,6 +63,14 @@ export async function sendFile(
       // The first chunk waits for nobody: a small file does not queue behind large ones.
       if (sender.flow.bytes > 0) await transferQuantum.ready();
       sender.flow.throwIfFailed();
+      const sending = kernel?.inThread(position, end);
+      if (sending !== undefined) {
+        const bytes = await sender.flow.ours(sending);
+        if (bytes > 0) sender.flow.countUnseen(bytes);
+        position += bytes;
+        if (bytes > 0) continue;
+        sender.flow.throwIfFailed();
+      }
       const step = kernel?.step(position, end);
       if (step?.kind === "moved") {
         position += step.bytes;
@@ -105,11 +116,12 @@ function openKernelSender(
   socket: Socket,
   { fileDescriptor, sizeBytes, isInMemory }: ReadHandle,
   { calls }: DataSender,
-  { ascii, rateLimiter, pace = kernelPace }: SendFileOptions,
+  { ascii, rateLimiter, pace = kernelPace, clientPace }: SendFileOptions,
 ): KernelSender | undefined {
   if (calls === undefined || fileDescriptor === undefined) return undefined;
   if (ascii === true || rateLimiter !== undefined || socket instanceof TLSSocket) return undefined;
-  return new KernelSender({ socket, file: fileDescriptor, sizeBytes, isInMemory, calls, pace });
+  const file = fileDescriptor;
+  return new KernelSender({ socket, file, sizeBytes, isInMemory, calls, pace, clientPace });
 }
 
 /**

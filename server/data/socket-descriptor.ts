@@ -4,7 +4,11 @@ import type { Socket } from "node:net";
 
 /** Node's sockets have this; it is not part of their documented interface. */
 interface SocketWithHandle {
-  readonly _handle?: { readonly fd?: unknown } | null;
+  readonly _handle?: {
+    readonly fd?: unknown;
+    readonly readStart?: unknown;
+    readonly readStop?: unknown;
+  } | null;
 }
 
 /**
@@ -16,6 +20,25 @@ export function descriptorOf(socket: Socket): number | undefined {
   const { _handle: handle } = socket as unknown as SocketWithHandle;
   const descriptor = handle?.fd;
   return typeof descriptor === "number" && descriptor >= 0 ? descriptor : undefined;
+}
+
+/**
+ * Has nothing read from a connection, whatever its stream wants, until the function is called that
+ * this returns. Undefined where it is closed or this Node does not let us.
+ */
+export function holdReading(socket: Socket): (() => void) | undefined {
+  const connection = socket as unknown as SocketWithHandle;
+  const handle = connection._handle;
+  if (typeof handle?.readStop !== "function" || typeof handle.readStart !== "function") {
+    return undefined;
+  }
+  // Behind the end there is nothing to read, now or later.
+  if (socket.readableEnded) return () => undefined;
+  const { readStart } = handle;
+  handle.readStop();
+  return () => {
+    if (connection._handle === handle) readStart.call(handle);
+  };
 }
 
 /**

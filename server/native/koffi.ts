@@ -7,7 +7,11 @@ import { dirname, join } from "node:path";
 const DELIVERED = "koffi.node";
 
 /** A function of the library, called by its C types. */
-export type NativeFunction = (...values: readonly unknown[]) => number | bigint;
+export interface NativeFunction {
+  (...values: readonly unknown[]): number | bigint;
+  /** Calls it on a thread of libuv's pool. The last value is called back with an error or the result. */
+  async(...values: readonly unknown[]): void;
+}
 
 export interface NativeLibrary {
   func(name: string, result: string, parameters: readonly string[]): NativeFunction;

@@ -4,6 +4,7 @@
  * (another system, another C library), the server runs without it.
  */
 import { constants } from "node:os";
+import { bindBlockingSend, type StartBlockingSend } from "./blocking-send.ts";
 import { loadKoffi, type Koffi, type NativeLibrary } from "./koffi.ts";
 import { bindSocketToFile } from "./socket-to-file.ts";
 
@@ -25,13 +26,15 @@ export type ReceiveResult =
    */
   | { readonly kind: "refused"; readonly bytes: number; readonly rest: Uint8Array };
 
-/** None of these waits for the network; all take descriptors that the caller keeps open. */
+/** None of these waits for the network, but `startSending` off this thread; all take descriptors that the caller keeps open. */
 export interface SystemCalls {
   /**
    * Sends from a file to a socket without copying through this process: sendfile(2). Waits for the
    * disk where the page cache does not hold the bytes; see `isCached`.
    */
   sendFile(socket: number, file: number, position: number, bytes: number): CallResult;
+  /** Sends from a file to a socket on another thread, which waits for the network and the disk. */
+  readonly startSending: StartBlockingSend;
   /**
    * Moves what has arrived at a socket into a file without copying it through this process: splice(2)
    * to a pipe, and from there. Waits for the disk as write(2) does.
@@ -132,9 +135,11 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
     }
   };
 
+  const startSending = bindBlockingSend(libc);
   const receiveFile = bindSocketToFile(libc, failure);
 
   return {
+    startSending,
     receiveFile,
     arrivedBytes: (socket) => (Number(ioctl(socket, SIOCINQ, queued)) === 0 ? (queued[0] ?? 0) : 0),
     sendFile: (socket, file, from, bytes) => {

@@ -4,6 +4,7 @@
  */
 import type { CommandContext, Command } from "../commands/command.ts";
 import { findCommand } from "../commands/table.ts";
+import { sendThreads } from "../data/send-threads.ts";
 import type { ParsedCommand } from "../protocol/commands.ts";
 import { reply } from "../protocol/replies.ts";
 import { StorageError } from "../storage/storage.ts";
@@ -25,6 +26,7 @@ export async function dispatch(
   parsed: ParsedCommand,
   context: CommandContext,
 ): Promise<Dispatched> {
+  sendThreads.disturb();
   const renewed = renewLogin(context.state, context);
   if (renewed === undefined) {
     const text = "The account was changed or has expired; please log in again.";

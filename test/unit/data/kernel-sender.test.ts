@@ -23,6 +23,7 @@ function scripted(answers: Partial<SystemCalls>): SystemCalls {
   return {
     sendFile: () => ({ kind: "moved", bytes: 1 }),
     sendLast: (_socket, bytes) => ({ kind: "moved", bytes: bytes.length }),
+    startSending: () => undefined,
     receiveFile: () => ({ kind: "moved", bytes: 1 }),
     arrivedBytes: () => 0,
     isCached: () => true,

@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { ClientPace } from "../../../server/data/client-pace.ts";
+
+const MIB = 1024 * 1024;
+
+function openPace() {
+  let nowMs = 0;
+  const pace = new ClientPace(() => nowMs);
+  return { pace, pass: (milliseconds: number) => (nowMs += milliseconds) };
+}
+
+test("knows nothing before more has moved than buffers hold", () => {
+  const { pace } = openPace();
+  pace.moved(15 * MIB);
+  expect(pace.keepsUp).toBe(false);
+  pace.moved(MIB);
+  expect(pace.keepsUp).toBe(true);
+});
+
+test("a client that never lets its socket fill up keeps up, however long it took", () => {
+  const { pace, pass } = openPace();
+  pass(60_000);
+  pace.moved(16 * MIB);
+  expect(pace.keepsUp).toBe(true);
+});
+
+test("of a client that did, its speed decides", () => {
+  const { pace, pass } = openPace();
+  pace.filled();
+  pass(10);
+  pace.moved(16 * MIB);
+  expect(pace.keepsUp).toBe(true);
+  pace.filled();
+  pass(1000);
+  pace.moved(16 * MIB);
+  expect(pace.keepsUp).toBe(false);
+  // The next window stands for itself.
+  pass(1000);
+  pace.moved(16 * MIB);
+  expect(pace.keepsUp).toBe(true);
+});
+
+test("judges at once what was waited for, and forgets when it is told to", () => {
+  const { pace, pass } = openPace();
+  pass(500);
+  pace.restart();
+  pass(10);
+  pace.waited(32 * MIB);
+  expect(pace.keepsUp).toBe(true);
+  pass(10);
+  pace.waited(MIB);
+  expect(pace.keepsUp).toBe(false);
+  pace.moved(16 * MIB);
+  expect(pace.keepsUp).toBe(true);
+  pace.restart();
+  expect(pace.keepsUp).toBe(false);
+});

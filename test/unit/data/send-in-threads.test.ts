@@ -1,0 +1,157 @@
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { closeSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { ClientPace } from "../../../server/data/client-pace.ts";
+import { sendFile } from "../../../server/data/transfer.ts";
+import { systemCalls } from "../../../server/native/system-calls.ts";
+import { makeFolder } from "../../support/files.ts";
+import { connectPair } from "../../support/loopback.ts";
+
+const MIB = 1024 * 1024;
+const BYTES = 100 * MIB + 12_345;
+
+const folder = makeFolder();
+const path = join(folder.path, "large");
+const content = Buffer.alloc(BYTES);
+for (let at = 0; at < BYTES; at += MIB) content.set(randomBytes(4096), Math.min(at, BYTES - 4096));
+writeFileSync(path, content);
+afterAll(() => folder[Symbol.dispose]());
+
+const native = systemCalls();
+const original = native?.startSending;
+const startSending = native && vi.spyOn(native, "startSending");
+afterEach(() => startSending?.mockClear());
+const never = new AbortController().signal;
+
+interface Download {
+  readonly offset?: number;
+  readonly end?: number;
+  readonly signal?: AbortSignal;
+  readonly idleTimeoutSeconds?: number;
+  readonly onBytes?: (count: number) => void;
+  /** What the client does, instead of reading everything. */
+  readonly read?: (client: Socket) => void;
+}
+
+/** Sends the file over loopback; resolves with the outcome and with what has arrived. */
+async function download({ read, signal = never, ...options }: Download) {
+  const { client, accepted } = await connectPair();
+  const file = openSync(path, "r");
+  const hash = createHash("sha256");
+  let received = 0;
+  client.on("error", () => undefined);
+  client.on("data", (chunk: Buffer) => {
+    received += chunk.length;
+    hash.update(chunk);
+  });
+  read?.(client);
+  const ended = once(client, "close");
+  client.on("end", () => client.end());
+  const handle = {
+    fileDescriptor: file,
+    sizeBytes: BYTES,
+    isInMemory: true,
+    read: () => Promise.reject(new Error("a local file is read by its descriptor")),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  // By a clock that stands still every client is fast.
+  const clientPace = new ClientPace(() => 0);
+  const outcome = await sendFile(accepted, handle, { signal, clientPace, ...options }).catch(
+    (error: unknown) => error,
+  );
+  closeSync(file);
+  if (outcome instanceof Error) client.destroy();
+  await ended;
+  return { outcome, received, digest: hash.digest("hex") };
+}
+
+function digestOf(from: number, to: number): string {
+  return createHash("sha256").update(content.subarray(from, to)).digest("hex");
+}
+
+function openDescriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+describe.runIf(native)("large downloads on threads", () => {
+  test("bring every byte, whatever part is asked for", async () => {
+    for (const [offset, end] of [
+      [0, BYTES],
+      [1, BYTES],
+      [12_345, 90 * MIB + 7],
+    ] as const) {
+      let counted = 0;
+      const { outcome, received, digest } = await download({
+        offset,
+        end,
+        onBytes: (count) => (counted += count),
+      });
+      expect(outcome).toBe(end - offset);
+      expect(received).toBe(end - offset);
+      expect(counted).toBe(end - offset);
+      expect(digest).toBe(digestOf(offset, end));
+    }
+    expect(startSending).toHaveBeenCalled();
+  });
+
+  test("bring every byte to a client that pauses now and then", async () => {
+    let pauses = 0;
+    const { outcome, digest } = await download({
+      read: (client) => {
+        client.on("data", () => {
+          if (client.bytesRead < (40 + 3 * pauses) * MIB) return;
+          pauses++;
+          client.pause();
+          setTimeout(() => client.resume(), 30);
+        });
+      },
+    });
+    expect(outcome).toBe(BYTES);
+    expect(digest).toBe(digestOf(0, BYTES));
+    expect(startSending?.mock.calls.length).toBeGreaterThan(3);
+  });
+
+  test("end at once when they are aborted meanwhile, and leave no descriptor open", async () => {
+    const before = openDescriptors();
+    const abort = new AbortController();
+    startSending?.mockImplementationOnce((...values) => {
+      setImmediate(() => abort.abort());
+      return original?.(...values);
+    });
+    const { outcome, received } = await download({
+      signal: abort.signal,
+      // Nothing is read while the thread sends: it can only wait, and be ended.
+      read: (client) => void abort.signal.addEventListener("abort", () => client.pause()),
+    });
+    expect(outcome).toMatchObject({ kind: "aborted" });
+    expect(received).toBeLessThan(BYTES);
+    expect(startSending).toHaveBeenCalledTimes(1);
+    await vi.waitFor(() => expect(openDescriptors()).toBeLessThanOrEqual(before));
+  });
+
+  test("fail when the client resets the connection", async () => {
+    const { outcome } = await download({
+      read: (client) => {
+        client.on("data", () => {
+          if (client.bytesRead > 50 * MIB) client.resetAndDestroy();
+        });
+      },
+    });
+    expect(outcome).toMatchObject({ kind: "connectionLost" });
+  });
+
+  test("time out when the client takes nothing more", async () => {
+    const { outcome } = await download({
+      idleTimeoutSeconds: 0.3,
+      read: (client) => {
+        client.on("data", () => {
+          if (client.bytesRead > 50 * MIB) client.pause();
+        });
+      },
+    });
+    expect(outcome).toMatchObject({ kind: "timedOut" });
+  });
+});
