@@ -52,15 +52,22 @@ export function bindBlockingSend(libc: NativeLibrary): StartBlockingSend {
     // Memory of its own, which the thread writes to: not within V8's heap, where it could be moved.
     const from = new BigInt64Array(new ArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT));
     from[0] = BigInt(position);
+    const { promise: done, resolve } = Promise.withResolvers<number>();
     let isDone = false;
-    const done = new Promise<number>((resolve) => {
-      sendfile.async(own, file, from, bytes, (error: unknown, sent: number | bigint) => {
-        isDone = true;
-        void fcntl(own, F_SETFL, flags);
-        void close(own);
-        resolve(error === null || error === undefined ? Math.max(0, Number(sent)) : 0);
-      });
-    });
+    const end = (sent: number): void => {
+      isDone = true;
+      void fcntl(own, F_SETFL, flags);
+      void close(own);
+      resolve(Math.max(0, sent));
+    };
+    try {
+      sendfile.async(own, file, from, bytes, (error: unknown, sent: number | bigint) =>
+        end(error instanceof Error ? 0 : Number(sent)),
+      );
+    } catch {
+      // The library takes no more calls: it goes on without threads.
+      end(0);
+    }
     return {
       done,
       abort: () => {
