@@ -43,6 +43,9 @@ export function bindBlockingSend(libc: NativeLibrary): StartBlockingSend {
   // struct timeval: seconds, microseconds.
   const patience = new BigInt64Array([0n, PATIENCE_MICROSECONDS]);
 
+  // Nothing else keeps what the library was given until the call has ended.
+  const inUse = new Set<BigInt64Array>();
+
   return (socket, file, position, bytes) => {
     const own = Number(fcntl(socket, F_DUPFD_CLOEXEC, 0));
     if (own < 0) return undefined;
@@ -52,10 +55,12 @@ export function bindBlockingSend(libc: NativeLibrary): StartBlockingSend {
     // Memory of its own, which the thread writes to: not within V8's heap, where it could be moved.
     const from = new BigInt64Array(new ArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT));
     from[0] = BigInt(position);
+    inUse.add(from);
     const { promise: done, resolve } = Promise.withResolvers<number>();
     let isDone = false;
     const end = (sent: number): void => {
       isDone = true;
+      inUse.delete(from);
       void fcntl(own, F_SETFL, flags);
       void close(own);
       resolve(Math.max(0, sent));

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { closeSync, openSync, readdirSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { ClientPace } from "../../../server/data/client-pace.ts";
 import { sendFile } from "../../../server/data/transfer.ts";
@@ -95,6 +97,24 @@ describe.runIf(native)("large downloads on threads", () => {
       expect(digest).toBe(digestOf(offset, end));
     }
     expect(startSending).toHaveBeenCalled();
+  });
+
+  test("bring every byte whatever is collected meanwhile", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const kept: BigInt64Array[] = [];
+    startSending?.mockImplementation((...values) => {
+      const sending = original?.(...values);
+      collect();
+      // What was freed would be somebody else's now.
+      for (let count = 0; count < 10_000; count++) kept.push(new BigInt64Array(new ArrayBuffer(8)));
+      return sending;
+    });
+    const { outcome, digest } = await download({});
+    startSending?.mockReset();
+    expect(outcome).toBe(BYTES);
+    expect(digest).toBe(digestOf(0, BYTES));
+    expect(kept.some(([value]) => value !== 0n)).toBe(false);
   });
 
   test("bring every byte to a client that pauses now and then", async () => {
