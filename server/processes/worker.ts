@@ -11,6 +11,7 @@ import { openView, type Adapters, type OpenedView, type SharedLimits } from "../
 import type { TicketSecret } from "../tls/ticket-keys.ts";
 import { CoordinatedLimits } from "./coordinated-limits.ts";
 import type { FromWorker, ToWorker, WorkerMail } from "./messages.ts";
+import { OutgoingMail } from "./worker-mail.ts";
 
 /** The way to the coordinator. */
 export interface CoordinatorChannel {
@@ -35,12 +36,12 @@ export interface WorkerOptions {
   readonly chooseAdapters: (resources: WorkerResources) => Adapters;
 }
 
-/** Between two reports of what has been used of the shared limits. */
+/** Between two reports of what has been used of the shared limits; no mail waits longer. */
 export const REPORT_MILLISECONDS = 250;
 
 export class Worker {
   readonly #channel: CoordinatorChannel;
-  #mail: FromWorker[] = [];
+  readonly #mail: OutgoingMail;
   readonly #logger: Logger;
   readonly #neighbour: Neighbour;
   readonly #limits: CoordinatedLimits;
@@ -53,6 +54,7 @@ export class Worker {
 
   constructor({ channel, workers, neighbour, logger, chooseAdapters }: WorkerOptions) {
     this.#channel = channel;
+    this.#mail = new OutgoingMail((mail) => channel.send(mail));
     this.#neighbour = neighbour;
     this.#logger = logger;
     this.#limits = new CoordinatedLimits(workers, (message) => this.#send(message));
@@ -177,19 +179,12 @@ export class Worker {
     const view = this.#server?.view();
     await view?.passivePorts[Symbol.asyncDispose]();
     view?.w3cLog?.[Symbol.dispose]();
-    this.#flush();
+    this.#mail.flush();
     this.#channel.exit();
   }
 
-  /** A message costs more than what is in it: those of one turn go together. */
   #send(message: FromWorker): void {
-    if (this.#mail.push(message) === 1) setImmediate(() => this.#flush());
-  }
-
-  #flush(): void {
-    const mail = this.#mail;
-    this.#mail = [];
-    if (mail.length > 0) this.#channel.send(mail);
+    this.#mail.post(message);
   }
 
   #done(id: number): void {
@@ -205,11 +200,12 @@ export class Worker {
   #report(): void {
     const uses = this.#limits.takeUses();
     if (uses.length > 0) this.#send({ kind: "use", uses });
-    if (this.#server === undefined) return;
-    const figures = JSON.stringify(this.#server.metrics);
-    if (figures === this.#lastFigures) return;
-    this.#lastFigures = figures;
-    this.#sendFigures(null);
+    const figures = this.#server === undefined ? "" : JSON.stringify(this.#server.metrics);
+    if (figures !== this.#lastFigures) {
+      this.#lastFigures = figures;
+      this.#sendFigures(null);
+    }
+    this.#mail.flush();
   }
 
   #sendFigures(id: number | null): void {
