@@ -1,5 +1,4 @@
 /** Entry of the server's process: arguments, adapters, signals. The only user of `process`. */
-import { Socket } from "node:net";
 import { availableParallelism, hostname } from "node:os";
 import { ContractError, formatRange, type ServerSettings } from "#contract";
 import { openBandwidth } from "./access/bandwidth.ts";
@@ -19,6 +18,7 @@ import type { Logger } from "./logging/logger.ts";
 import { openW3cLog, type W3cLog } from "./logging/w3c-log.ts";
 import type { ToWorker } from "./processes/messages.ts";
 import { keepYoungGenerationSmall, releaseStartup } from "./native/memory.ts";
+import { isArrival } from "./session/arrival.ts";
 import { readInheritedSockets } from "./session/inherited-sockets.ts";
 import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
 import { ExpiryWatch } from "./startup/expiry-watch.ts";
@@ -220,9 +220,9 @@ async function runWorker(
       exit: () => process.exit(),
     },
   });
-  process.on("message", (message, socket) =>
+  process.on("message", (message, beside) =>
     // The coordinator runs the same code: nothing else can be on this channel.
-    worker.receive(message as ToWorker, socket instanceof Socket ? socket : undefined),
+    worker.receive(message as ToWorker, isArrival(beside) ? beside : undefined),
   );
   process.on("disconnect", () => worker.orphaned());
 }

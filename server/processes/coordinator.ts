@@ -14,10 +14,11 @@ import type { Neighbour, NeighbourState } from "../data/neighbour.ts";
 import { mostWorkers, type Generation } from "../data/port-slices.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { W3cLog } from "../logging/w3c-log.ts";
+import { socketOf, type Arrival } from "../session/arrival.ts";
 import { Door, type DoorView } from "../session/door.ts";
 import type { InheritedSockets } from "../session/inherited-sockets.ts";
 import { planSessionLimits } from "../session/limits.ts";
-import { Listeners, planListeners } from "../session/listeners.ts";
+import { Listeners, planListeners, type ListenerPurpose } from "../session/listeners.ts";
 import { planSiteMessages } from "../session/messages.ts";
 import type { DrainPlan } from "../session/registry.ts";
 import { RefusedByWorkerError } from "../startup/problems.ts";
@@ -78,12 +79,12 @@ export class Coordinator implements Serving {
         onW3c: (records) => records.forEach((record) => this.#w3cLog?.write(record)),
       },
     });
-    const door = new Door({
+    const door = new Door<Arrival>({
       view: () => this.#view,
       connections: this.#connections,
       metrics: this.#metrics,
       logger,
-      onAdmitted: (socket, client) => this.#crew.open(socket, client),
+      onAdmitted: (arrival, client) => this.#crew.open(arrival, client),
     });
     const isLeaving = (): boolean => this.#leaving || this.#crew.serving().length === 0;
     this.#pages = new StatusPages({
@@ -92,14 +93,11 @@ export class Coordinator implements Serving {
       },
       report: () => this.report(),
     });
-    this.#listeners = new Listeners({
-      inherited,
-      pauseOnConnect: true,
-      onConnection: (socket, purpose) => {
-        if (purpose === "health") this.#pages.accept(socket.resume());
-        else door.accept(socket, purpose);
-      },
-    });
+    const accept = (arrival: Arrival, purpose: ListenerPurpose): void => {
+      if (purpose === "health") this.#pages.accept(socketOf(arrival).resume());
+      else door.accept(arrival, purpose);
+    };
+    this.#listeners = new Listeners({ inherited, onConnection: accept, onHandle: accept });
     this.#watch = neighbour.watch((state) => this.#meet(state));
     this.#timer = setInterval(() => this.#share(), REPORT_MILLISECONDS);
   }

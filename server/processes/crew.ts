@@ -1,7 +1,7 @@
 /** The workers of a coordinator: started, chosen, and replaced when they die. */
 import type { ChildProcess } from "node:child_process";
-import type { Socket } from "node:net";
 import type { Logger } from "../logging/logger.ts";
+import { closeArrival, type Arrival } from "../session/arrival.ts";
 import type { AdmittedClient } from "../session/door.ts";
 import { addCounters, type Counters } from "../status/metrics.ts";
 import { WorkerProcess, type WorkerHost } from "./worker-process.ts";
@@ -23,7 +23,7 @@ const LONGEST_DELAY_MILLISECONDS = 30_000;
 const MOST_WAITING = 1024;
 
 interface WaitingClient {
-  readonly socket: Socket;
+  readonly arrival: Arrival;
   readonly client: AdmittedClient;
 }
 
@@ -70,11 +70,11 @@ export class Crew {
   }
 
   /** Hands a client to the worker with the fewest sessions; of several, to each in turn. */
-  open(socket: Socket, client: AdmittedClient): void {
+  open(arrival: Arrival, client: AdmittedClient): void {
     const workers = this.serving();
     const [first] = workers;
     if (first === undefined) {
-      this.#wait({ socket, client });
+      this.#wait({ arrival, client });
       return;
     }
     const turn = this.#next++ % workers.length;
@@ -82,13 +82,13 @@ export class Crew {
     for (const worker of workers) {
       if (worker.sessions.size < chosen.sessions.size) chosen = worker;
     }
-    chosen.open(socket, client);
+    chosen.open(arrival, client);
   }
 
   /** Nobody is replaced any more. */
   leave(): void {
     this.#closing = true;
-    for (const { socket, client } of this.#waiting.splice(0)) refuse(socket, client);
+    for (const { arrival, client } of this.#waiting.splice(0)) refuse(arrival, client);
   }
 
   async close(): Promise<void> {
@@ -106,7 +106,7 @@ export class Crew {
     await bringUp(worker);
     if (worker.ended) throw new Error(`worker ${String(index)} ended before it could serve`);
     logger.log("info", "workerServes", { worker: index, processId: worker.processId });
-    for (const { socket, client } of this.#waiting.splice(0)) this.open(socket, client);
+    for (const { arrival, client } of this.#waiting.splice(0)) this.open(arrival, client);
   }
 
   /** @throws NotSpawnedError */
@@ -170,14 +170,14 @@ export class Crew {
 
   #wait(waiting: WaitingClient): void {
     if (this.#closing || this.#waiting.length >= MOST_WAITING) {
-      refuse(waiting.socket, waiting.client);
+      refuse(waiting.arrival, waiting.client);
     } else {
       this.#waiting.push(waiting);
     }
   }
 }
 
-function refuse(socket: Socket, { place }: AdmittedClient): void {
-  socket.destroy();
+function refuse(arrival: Arrival, { place }: AdmittedClient): void {
+  closeArrival(arrival);
   place[Symbol.dispose]();
 }

@@ -1,8 +1,9 @@
 /** A worker as the coordinator sees it: its process, its sessions, its places under limits. */
-import type { ChildProcess } from "node:child_process";
-import type { Socket } from "node:net";
+import type { ChildProcess, SendHandle } from "node:child_process";
+import { Socket } from "node:net";
 import type { ScopeUse } from "../access/bandwidth.ts";
 import type { NeighbourState } from "../data/neighbour.ts";
+import { closeArrival, type Arrival } from "../session/arrival.ts";
 import type { AdmittedClient } from "../session/door.ts";
 import type { StatusReport } from "../status/status-pages.ts";
 import type { FromWorker, ToWorker, WorkerMail, WorkerSettings } from "./messages.ts";
@@ -93,13 +94,14 @@ export class WorkerProcess {
   }
 
   /** Hands a client over, with the place that it takes. */
-  open(socket: Socket, { sessionId, mode, warning, place }: AdmittedClient): void {
+  open(arrival: Arrival, { sessionId, mode, warning, place }: AdmittedClient): void {
     this.sessions.set(sessionId, place);
     const message: ToWorker = { kind: "client", sessionId, mode, warning };
-    this.#child.send(message, socket, {}, (error) => {
-      if (error === null) return;
-      socket.destroy();
-      this.#close(sessionId);
+    // Node takes handles too, though its published types do not say so.
+    this.#child.send(message, arrival as SendHandle, {}, (error) => {
+      // Of what has been sent, Node closes sockets itself, once they have arrived.
+      if (error !== null || !(arrival instanceof Socket)) closeArrival(arrival);
+      if (error !== null) this.#close(sessionId);
     });
   }
 

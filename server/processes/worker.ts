@@ -1,9 +1,9 @@
 /** A worker process: serves the clients that the coordinator hands it. */
-import type { Socket } from "node:net";
 import type { Neighbour } from "../data/neighbour.ts";
 import type { Logger } from "../logging/logger.ts";
 import type { W3cLog } from "../logging/w3c-log.ts";
 import type { W3cRecord } from "../logging/w3c-format.ts";
+import { closeArrival, socketOf, type Arrival } from "../session/arrival.ts";
 import { FtpServer } from "../session/server.ts";
 import { describeProblem } from "../startup/problems.ts";
 import { closeReplaced } from "../startup/replaced-views.ts";
@@ -67,8 +67,8 @@ export class Worker {
     this.#send({ kind: "started" });
   }
 
-  /** Takes a message with the socket that came beside it. */
-  receive(message: ToWorker, socket: Socket | undefined): void {
+  /** Takes a message with the client that came beside it. */
+  receive(message: ToWorker, arrival: Arrival | undefined): void {
     switch (message.kind) {
       case "prepare":
         this.#setTicketSecret(message.ticketSecret);
@@ -80,7 +80,7 @@ export class Worker {
         void this.#settle(message.kind).then(() => this.#done(message.id));
         return;
       case "client":
-        this.#open(message, socket);
+        this.#open(message, arrival);
         return;
       case "admission":
         this.#limits.answer(message.id, message.refusal);
@@ -148,18 +148,19 @@ export class Worker {
     if (before !== undefined) await closeReplaced(before, view);
   }
 
-  #open(client: Extract<ToWorker, { kind: "client" }>, socket: Socket | undefined): void {
+  #open(client: Extract<ToWorker, { kind: "client" }>, arrival: Arrival | undefined): void {
     const { sessionId, mode, warning } = client;
     const place = {
       [Symbol.dispose]: () => this.#send({ kind: "closed", sessionId }),
     };
     // The client may have gone on the way here.
-    if (socket === undefined || this.#server === undefined) {
-      socket?.destroy();
+    if (arrival === undefined || this.#server === undefined) {
+      if (arrival !== undefined) closeArrival(arrival);
       place[Symbol.dispose]();
       return;
     }
-    // What the coordinator's listener gave it does not come along.
+    const socket = socketOf(arrival);
+    // Of a socket, what the coordinator's listener gave it does not come along.
     socket.allowHalfOpen = true;
     this.#server.open(socket, { sessionId, mode, warning, place });
   }

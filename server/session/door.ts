@@ -6,6 +6,7 @@ import type { Logger } from "../logging/logger.ts";
 import { unmapAddress } from "../protocol/addresses.ts";
 import { formatReply, reply } from "../protocol/replies.ts";
 import type { Metrics } from "../status/metrics.ts";
+import { addressOf, closeArrival, socketOf, type Arrival } from "./arrival.ts";
 import { admitConnection, type AdmittingView, type ConnectionRefusal } from "./admission.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { ListenerMode } from "./listeners.ts";
@@ -29,48 +30,48 @@ export interface AdmittedClient {
   readonly place: Disposable;
 }
 
-export interface DoorOptions {
+export interface DoorOptions<A extends Arrival> {
   readonly view: () => DoorView;
   readonly connections: ConnectionCounts;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  readonly onAdmitted: (socket: Socket, client: AdmittedClient) => void;
+  readonly onAdmitted: (arrival: A, client: AdmittedClient) => void;
 }
 
 const NOT_ALLOWED = reply.serviceClosing("Not allowed from your address.");
 
-export class Door {
-  readonly #options: DoorOptions;
+export class Door<A extends Arrival = Socket> {
+  readonly #options: DoorOptions<A>;
   readonly #countOfAddress = new Map<string, number>();
   #count = 0;
   #lastSession = 0;
 
-  constructor(options: DoorOptions) {
+  constructor(options: DoorOptions<A>) {
     this.#options = options;
   }
 
   /** Lets a client in that has connected, or tells it why not. */
-  accept(socket: Socket, mode: ListenerMode): void {
+  accept(arrival: A, mode: ListenerMode): void {
     const { view, connections, onAdmitted } = this.#options;
-    const address = unmapAddress(socket.remoteAddress ?? "");
+    const address = unmapAddress(addressOf(arrival));
     // A client that is gone already has no address any more.
     if (address === "") {
-      socket.destroy();
+      closeArrival(arrival);
       return;
     }
     if (!this.#hasRoom(address)) {
       const reason = "the process has all the sessions that it can hold";
-      this.#refuse(socket, mode, { event: "tooManySessions", reason });
+      this.#refuse(arrival, mode, { event: "tooManySessions", reason });
       return;
     }
     const admission = admitConnection(view(), connections, address);
     if (admission.kind === "refused") {
-      this.#refuse(socket, mode, admission);
+      this.#refuse(arrival, mode, admission);
       return;
     }
     const { warning, place } = admission;
     const sessionId = String(++this.#lastSession);
-    onAdmitted(socket, { sessionId, mode, warning, place: this.#occupy(address, place) });
+    onAdmitted(arrival, { sessionId, mode, warning, place: this.#occupy(address, place) });
   }
 
   #hasRoom(address: string): boolean {
@@ -93,17 +94,21 @@ export class Door {
     else this.#countOfAddress.delete(address);
   }
 
-  #refuse(socket: Socket, mode: ListenerMode, { event, reason }: ConnectionRefusal): void {
+  #refuse(arrival: A, mode: ListenerMode, { event, reason }: ConnectionRefusal): void {
     const { view, metrics, logger } = this.#options;
     metrics.sessionsRefused++;
     if (event === "logonDenied") metrics.logonsDenied++;
-    logger.log("warn", event, { peer: unmapAddress(socket.remoteAddress ?? ""), reason });
+    logger.log("warn", event, { peer: unmapAddress(addressOf(arrival)), reason });
+    if (mode !== "clear") {
+      closeArrival(arrival);
+      return;
+    }
+    const socket = socketOf(arrival);
     socket.on("error", () => socket.destroy());
     // Somebody who guesses learns nothing of how long it lasts.
     const last =
       event === "tooManySessions" ? view().sites[0].messages.tooManyClients() : NOT_ALLOWED;
-    if (mode === "clear") socket.end(formatReply(last), () => socket.destroy());
-    else socket.destroy();
+    socket.end(formatReply(last), () => socket.destroy());
   }
 }
 

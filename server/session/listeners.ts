@@ -3,6 +3,7 @@ import type { Server, Socket } from "node:net";
 import { controlPorts, LISTEN_BACKLOG, type Channel, type ServerSettings } from "#contract";
 import { bindListener, codeOf, createListener } from "../data/bound-server.ts";
 import { planListenAddresses, type ListenAddress } from "../data/listen-addresses.ts";
+import { acceptHandles, type ConnectionHandle } from "./arrival.ts";
 import { NO_INHERITED_SOCKETS, type InheritedSockets } from "./inherited-sockets.ts";
 
 /** How a control connection begins. */
@@ -40,8 +41,11 @@ export function planListeners({ listen, sites }: ServerSettings): readonly Liste
 
 export interface ListenersOptions {
   readonly onConnection: (socket: Socket, purpose: ListenerPurpose) => void;
-  /** Whether sockets are handed on before a byte is read. */
-  readonly pauseOnConnect?: boolean;
+  /**
+   * Gets connections instead, where this Node gives them out: for who hands them on. Sockets have not
+   * been read then either.
+   */
+  readonly onHandle?: (handle: ConnectionHandle, purpose: ListenerPurpose) => void;
   /** Sockets that are listened on already. */
   readonly inherited?: InheritedSockets;
 }
@@ -129,7 +133,7 @@ export class Listeners implements AsyncDisposable {
 
   /** Takes the inherited sockets into use; the first time only, since they are gone then. */
   #adopt(wanted: ReadonlyMap<string, ListenerPlan>, opened: Map<string, Listener>): void {
-    const { pauseOnConnect = false } = this.#options;
+    const pauseOnConnect = this.#options.onHandle !== undefined;
     for (const descriptor of this.#inherited.take()) {
       const server = createListener({ pauseOnConnect });
       const bound = adopt(server, descriptor);
@@ -170,7 +174,7 @@ export class Listeners implements AsyncDisposable {
 
   async #listen(plan: ListenerPlan): Promise<Listener> {
     const { address, port, ipv6Only } = plan;
-    const { pauseOnConnect = false } = this.#options;
+    const pauseOnConnect = this.#options.onHandle !== undefined;
     try {
       return this.#attach(await bindListener({ address, port, ipv6Only, pauseOnConnect }), plan);
     } catch (error) {
@@ -180,7 +184,9 @@ export class Listeners implements AsyncDisposable {
 
   #attach(server: Server, plan: ListenerPlan): Listener {
     const listener: Listener = { server, plan, purpose: plan.purpose };
-    server.on("connection", (socket) => this.#options.onConnection(socket, listener.purpose));
+    const { onConnection, onHandle } = this.#options;
+    server.on("connection", (socket) => onConnection(socket, listener.purpose));
+    if (onHandle !== undefined) acceptHandles(server, (each) => onHandle(each, listener.purpose));
     server.on("error", ignore);
     return listener;
   }

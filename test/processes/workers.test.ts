@@ -1,9 +1,11 @@
 /** One server in several processes: limits hold for all together, and a death concerns one alone. */
 import { once } from "node:events";
 import { rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
 import { describe, expect, it, vi } from "vitest";
 import type { ServerSettingsFile } from "#contract";
+import { makeFolder } from "../support/files.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
@@ -66,6 +68,33 @@ describe("limits", () => {
     for (const client of clients) await client[Symbol.asyncDispose]();
   });
 
+  it("count sessions that were there before them", async () => {
+    await using server = await start();
+    const clients = [await login(server), await login(server), await login(server)];
+    const [account, ...others] = server.settings.accounts ?? [];
+    if (account === undefined) throw new Error("no account");
+    await reload(server, { accounts: [{ ...account, limits: { connections: 4 } }, ...others] });
+    await server.logged("settingsReloaded");
+    clients.push(await login(server));
+    await using fifth = await WireClient.open(server.host, server.controlPort);
+    await expect(fifth.login()).rejects.toThrow("421");
+    for (const client of clients) await client[Symbol.asyncDispose]();
+  });
+
+  it("of the server are told to those who are refused, and let in as many as leave", async () => {
+    await using server = await start({ limits: { connections: 2 } });
+    await using stays = await login(server);
+    for (let round = 0; round < 6; round++) {
+      const client = await vi.waitUntil(() => login(server).catch(() => undefined), PATIENT);
+      await using refused = await WireClient.open(server.host, server.controlPort);
+      expect((await refused.reply()).text).toMatch(/^421 .*many/u);
+      await refused.closed();
+      await client.expect("QUIT", 221);
+      await client.closed();
+    }
+    expect(await answers(stays)).toBe(true);
+  });
+
   it("of the server come back when a worker dies with its sessions", async () => {
     await using server = await start({ limits: { connections: 4 } });
     const clients = await Promise.all([1, 2, 3, 4].map(() => login(server)));
@@ -113,6 +142,33 @@ describe("reload", () => {
     for (const client of clients) expect(await client.code("MKD after")).toBe(550);
     for (const client of clients) await client[Symbol.asyncDispose]();
   });
+});
+
+/** Runs the server where Node's handles of connections are not what they are today. */
+const OTHER_NODE = `
+import { once } from "node:events";
+import { createServer } from "node:net";
+const server = createServer().listen(0, "127.0.0.1");
+await once(server, "listening");
+Object.defineProperty(server._handle.constructor, "name", { value: "Another" });
+server.close();
+if (process.send !== undefined) process._handleQueue = undefined;
+await import(${JSON.stringify(new URL("../../server/main.ts", import.meta.url).href)});
+`;
+
+it("clients are handed over as sockets where this Node has no handles to give", async () => {
+  using folder = makeFolder();
+  const entry = join(folder.path, "entry.mjs");
+  await writeFile(entry, OTHER_NODE);
+  await using server = await start({ limits: { connections: 4 } }, { entry });
+  const clients = await Promise.all([1, 2, 3, 4].map(() => login(server)));
+  await using refused = await WireClient.open(server.host, server.controlPort);
+  expect((await refused.reply()).code).toBe(421);
+  process.kill(workersOf(server)[0] ?? 0, "SIGKILL");
+  await server.logged("workerEnded");
+  const alive = await Promise.all(clients.map(answers));
+  expect(alive.filter(Boolean)).toHaveLength(2);
+  for (const client of clients) await client[Symbol.asyncDispose]();
 });
 
 it("a TLS session that began with one worker resumes with the others", async () => {
