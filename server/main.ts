@@ -202,6 +202,7 @@ async function runWorker(
   identity: Omit<PortOwner, "generation">,
 ): Promise<void> {
   const { Worker } = await import("./processes/worker.ts");
+  const { stopAcknowledging } = await import("./processes/acknowledgements.ts");
   const owner = { ...identity, generation: args.generation };
   sendThreads.shareWith(owner.workers);
   const neighbour = new Neighbour("predecessor");
@@ -217,6 +218,7 @@ async function runWorker(
       send: (mail) => {
         if (process.connected) process.send?.(mail, undefined, {}, () => undefined);
       },
+      stopAcknowledging: (onLost) => stopAcknowledging(process, onLost),
       exit: () => process.exit(),
     },
   });

@@ -55,8 +55,8 @@ export interface ScopeShare extends Share {
 export type WorkerMail = readonly FromWorker[];
 
 export type FromWorker =
-  /** The worker listens to messages. */
-  | { readonly kind: "started" }
+  /** The worker listens to messages; `acknowledges`: Node tells of each handle that has arrived. */
+  | { readonly kind: "started"; readonly acknowledges: boolean }
   /** `problem`: for the user; null when everything is open. `bug`: it is none of the user's. */
   | {
       readonly kind: "prepared";

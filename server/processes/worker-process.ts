@@ -6,6 +6,7 @@ import type { NeighbourState } from "../data/neighbour.ts";
 import { closeArrival, type Arrival } from "../session/arrival.ts";
 import type { AdmittedClient } from "../session/door.ts";
 import type { StatusReport } from "../status/status-pages.ts";
+import { expectNoAcknowledgement } from "./acknowledgements.ts";
 import type { FromWorker, ToWorker, WorkerMail, WorkerSettings } from "./messages.ts";
 
 /** What workers ask of the coordinator. */
@@ -42,6 +43,7 @@ export class WorkerProcess {
   readonly #exited = Promise.withResolvers<void>();
   readonly #asked = new Map<number, (answer: FromWorker | undefined) => void>();
   #lastQuestion = 0;
+  #acknowledges = true;
 
   constructor(index: number, child: ChildProcess, host: WorkerHost) {
     this.index = index;
@@ -103,6 +105,7 @@ export class WorkerProcess {
       if (error !== null || !(arrival instanceof Socket)) closeArrival(arrival);
       if (error !== null) this.#close(sessionId);
     });
+    if (!this.#acknowledges && !(arrival instanceof Socket)) expectNoAcknowledgement(this.#child);
   }
 
   send(message: ToWorker): void {
@@ -144,6 +147,7 @@ export class WorkerProcess {
   #receive(message: FromWorker, host: WorkerHost): void {
     switch (message.kind) {
       case "started":
+        this.#acknowledges = message.acknowledges;
         this.#started.resolve();
         return;
       case "prepared":

@@ -16,6 +16,8 @@ import { OutgoingMail } from "./worker-mail.ts";
 /** The way to the coordinator. */
 export interface CoordinatorChannel {
   send(mail: WorkerMail): void;
+  /** Ends the acknowledging of handles, if it can; tells of messages that came without theirs. */
+  stopAcknowledging(onLost: (message: unknown) => void): boolean;
   /** Ends the process. */
   exit(): void;
 }
@@ -64,7 +66,11 @@ export class Worker {
       openW3cLog: () => forwardW3c((message) => this.#send(message)),
     });
     setInterval(() => this.#report(), REPORT_MILLISECONDS).unref();
-    this.#send({ kind: "started" });
+    const acknowledges = !channel.stopAcknowledging((message) =>
+      // The coordinator runs the same code: nothing else can be on this channel.
+      this.receive(message as ToWorker, undefined),
+    );
+    this.#send({ kind: "started", acknowledges });
   }
 
   /** Takes a message with the client that came beside it. */
