@@ -17,26 +17,36 @@ export function keepYoungGenerationSmall(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
 }
 
-/** A mapping that is only read, and the bytes of it that are no longer the file's own (smaps of proc(5)). */
+/**
+ * A mapping that is only read, and how much of it is no longer the file's own, in memory and in swap
+ * (smaps of proc(5)).
+ */
 const MAPPING =
-  /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ \S+ +(\/.*)$[^]*?^Anonymous: +(\d+) kB$/gmu;
+  /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ \S+ +(\/.*)\n(?:[A-Z].*\n)*?Anonymous: +(\d+) kB\n(?:[A-Z].*\n)*?Swap: +(\d+) kB$/gmu;
 
 /**
  * Lets go of the pages of Node's binary that are mapped. Most were used by the start alone, and the
  * kernel maps sixteen or more at a time: some 30 MiB. What is used again comes back from the page
  * cache, without reading. It takes some milliseconds.
  *
- * @param smaps the process' own mappings, as /proc/self/smaps tells them
+ * @param readMappings the process' own mappings, as /proc/self/smaps tells them
  */
 export function releaseStartup(
   program: string,
-  smaps: () => string = () => readFileSync("/proc/self/smaps", "latin1"),
+  readMappings: () => string = () => readFileSync("/proc/self/smaps", "latin1"),
   calls: Pick<SystemCalls, "unmapPages"> | undefined = systemCalls(),
 ): void {
   if (calls === undefined) return;
-  for (const [, from = "", to = "", file, changed] of smaps().matchAll(MAPPING)) {
+  let mappings: string;
+  try {
+    mappings = readMappings();
+  } catch {
+    // Without /proc nothing is known, and nothing is let go.
+    return;
+  }
+  for (const [, from = "", to = "", file, changed, swapped] of mappings.matchAll(MAPPING)) {
     // What is no longer the file's would be lost.
-    if (file !== program || changed !== "0") continue;
+    if (file !== program || changed !== "0" || swapped !== "0") continue;
     const address = BigInt(`0x${from}`);
     calls.unmapPages(address, Number(BigInt(`0x${to}`) - address));
   }
