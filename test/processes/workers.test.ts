@@ -1,5 +1,7 @@
 /** One server in several processes: limits hold for all together, and a death concerns one alone. */
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect, type TLSSocket } from "node:tls";
@@ -7,7 +9,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { ServerSettingsFile } from "#contract";
 import { makeFolder } from "../support/files.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-import { WireClient } from "../support/wire-client.ts";
+import { ConnectionClosedError, WireClient } from "../support/wire-client.ts";
 
 const PATIENT = { timeout: 40_000, interval: 50 };
 
@@ -109,6 +111,27 @@ describe("limits", () => {
     await using last = await WireClient.open(server.host, server.controlPort);
     expect((await last.reply()).code).toBe(421);
     for (const client of [...clients, ...again]) await client[Symbol.asyncDispose]();
+  });
+
+  it.runIf(process.platform === "linux")("of the server forget clients that get lost", async () => {
+    await using server = await start({ limits: { connections: 4 } });
+    const allowDescriptors = (pid: number, count: number): void => {
+      execFileSync("prlimit", ["--pid", String(pid), `--nofile=${String(count)}:`]);
+    };
+    for (const pid of workersOf(server)) {
+      const open = new Set(readdirSync(`/proc/${String(pid)}/fd`).map(Number));
+      const free = Array.from({ length: open.size + 1 }, (_, each) => each);
+      allowDescriptors(pid, free.find((each) => !open.has(each)) ?? 0);
+    }
+    for (let lost = 0; lost < 8; lost++) {
+      await using client = await WireClient.open(server.host, server.controlPort);
+      await expect(client.reply()).rejects.toThrow(ConnectionClosedError);
+    }
+    for (const pid of workersOf(server)) allowDescriptors(pid, 1024);
+    await using clients = new AsyncDisposableStack();
+    for (let place = 0; place < 4; place++) {
+      clients.use(await vi.waitUntil(() => login(server).catch(() => undefined), PATIENT));
+    }
   });
 
   it("of failed logins count them wherever they happen", async () => {
