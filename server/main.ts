@@ -116,6 +116,8 @@ async function start(): Promise<void> {
   process.env["UV_THREADPOOL_SIZE"] ??= String(sendThreads.poolThreads);
   const args = parseArguments(process.argv.slice(2));
   const logger: Logger = new JsonLogger(process.stdout, {}, "info");
+  // Whoever reads the log may go. To log that it cannot be logged would never end.
+  process.stdout.on("error", () => undefined);
   const identity = process.env[WORKER_VARIABLE];
   if (identity !== undefined && process.send !== undefined) {
     handleBugs(logger);
