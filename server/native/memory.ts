@@ -1,7 +1,6 @@
 /** How much memory the process keeps that nobody uses. */
-import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
-import { systemCalls, type SystemCalls } from "./system-calls.ts";
+import { systemCalls } from "./system-calls.ts";
 
 /** Fewer new sessions leave too little behind to look for it. */
 const WORTHWHILE_SESSIONS = 128;
@@ -15,41 +14,6 @@ const QUIET_MS = 250;
  */
 export function keepYoungGenerationSmall(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
-}
-
-/**
- * A mapping that is only read, and how much of it is no longer the file's own, in memory and in swap
- * (smaps of proc(5)).
- */
-const MAPPING =
-  /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ \S+ +(\/.*)\n(?:[A-Z].*\n)*?Anonymous: +(\d+) kB\n(?:[A-Z].*\n)*?Swap: +(\d+) kB$/gmu;
-
-/**
- * Lets go of the pages of Node's binary that are mapped. Most were used by the start alone, and the
- * kernel maps sixteen or more at a time: some 30 MiB. What is used again comes back from the page
- * cache, without reading. It takes some milliseconds.
- *
- * @param readMappings the process' own mappings, as /proc/self/smaps tells them
- */
-export function releaseStartup(
-  program: string,
-  readMappings: () => string = () => readFileSync("/proc/self/smaps", "latin1"),
-  calls: Pick<SystemCalls, "unmapPages"> | undefined = systemCalls(),
-): void {
-  if (calls === undefined) return;
-  let mappings: string;
-  try {
-    mappings = readMappings();
-  } catch {
-    // Without /proc nothing is known, and nothing is let go.
-    return;
-  }
-  for (const [, from = "", to = "", file, changed, swapped] of mappings.matchAll(MAPPING)) {
-    // What is no longer the file's would be lost.
-    if (file !== program || changed !== "0" || swapped !== "0") continue;
-    const address = BigInt(`0x${from}`);
-    calls.unmapPages(address, Number(BigInt(`0x${to}`) - address));
-  }
 }
 
 /**

@@ -31,7 +31,6 @@ function scripted(answers: Partial<SystemCalls>): SystemCalls {
     acknowledgeReads: () => undefined,
     eventsWait: () => true,
     releaseMemory: () => undefined,
-    unmapPages: () => undefined,
     ...answers,
   };
 }
