@@ -1,10 +1,11 @@
 /** Reading into buffers of ours: what the kernel gives lands where it is used, not in a new buffer. */
-import { Socket, type OnReadOpts, type SocketConstructorOpts } from "node:net";
+import { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { isConnectionHandle, openSocket } from "./connection-handle.ts";
 
 /** Node's sockets have these; they are not part of its documented interface. */
 interface SocketWithHandle {
-  _handle?: { readonly constructor: { readonly name: string } } | null;
+  _handle?: unknown;
 }
 
 /** Where reads land, and who is told of them; returning false pauses. */
@@ -22,7 +23,7 @@ export function rewrap(socket: Socket, reading: Reading): Socket | undefined {
   const inner = socket as unknown as SocketWithHandle;
   const handle = inner._handle;
   if (
-    handle?.constructor.name !== "TCP" ||
+    !isConnectionHandle(handle) ||
     socket.constructor !== Socket ||
     socket.bytesRead > 0 ||
     socket.readableEnded ||
@@ -30,12 +31,9 @@ export function rewrap(socket: Socket, reading: Reading): Socket | undefined {
   ) {
     return undefined;
   }
-  const onread: OnReadOpts = reading;
-  const options = { handle, allowHalfOpen: true, onread };
   inner._handle = null;
   socket.destroy();
-  // The published options have no `handle`, which is how Node's own servers make their sockets.
-  return new Socket(options as unknown as SocketConstructorOpts);
+  return openSocket(handle, reading);
 }
 
 /** Where a socket of Node keeps what its constructor's option `onread` says. */

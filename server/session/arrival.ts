@@ -2,14 +2,12 @@
  * A client that has connected, before anything is read from it. One process has a socket of it at
  * once; the process that accepts for others keeps Node's handle, which costs it a tenth of a socket.
  */
-import { Socket, type Server, type SocketConstructorOpts } from "node:net";
-
-/** Node's handle of a connection, not part of its documented interface. */
-export interface ConnectionHandle {
-  getpeername(into: { address?: string }): number;
-  setNoDelay(on: boolean): number;
-  close(): void;
-}
+import { Socket, type Server } from "node:net";
+import {
+  isConnectionHandle,
+  openSocket,
+  type ConnectionHandle,
+} from "../data/connection-handle.ts";
 
 export type Arrival = Socket | ConnectionHandle;
 
@@ -43,10 +41,6 @@ export function isArrival(value: unknown): value is Arrival {
   return value instanceof Socket || isConnectionHandle(value);
 }
 
-function isConnectionHandle(value: unknown): value is ConnectionHandle {
-  return typeof value === "object" && value?.constructor.name === "TCP";
-}
-
 /** The client's address as the system has it; empty when it is gone already. */
 export function addressOf(arrival: Arrival): string {
   if (arrival instanceof Socket) return arrival.remoteAddress ?? "";
@@ -58,9 +52,7 @@ export function addressOf(arrival: Arrival): string {
 export function socketOf(arrival: Arrival): Socket {
   if (arrival instanceof Socket) return arrival;
   arrival.setNoDelay(true);
-  // The published options have no `handle`, which is how Node's own servers make their sockets.
-  const options = { handle: arrival, allowHalfOpen: true };
-  return new Socket(options as unknown as SocketConstructorOpts);
+  return openSocket(arrival);
 }
 
 /** Breaks the connection off. */

@@ -2,8 +2,9 @@
 import type { Server, Socket } from "node:net";
 import { controlPorts, LISTEN_BACKLOG, type Channel, type ServerSettings } from "#contract";
 import { bindListener, codeOf, createListener } from "../data/bound-server.ts";
+import type { ConnectionHandle } from "../data/connection-handle.ts";
 import { planListenAddresses, type ListenAddress } from "../data/listen-addresses.ts";
-import { acceptHandles, type ConnectionHandle } from "./arrival.ts";
+import { acceptHandles } from "./arrival.ts";
 import { NO_INHERITED_SOCKETS, type InheritedSockets } from "./inherited-sockets.ts";
 
 /** How a control connection begins. */
@@ -110,6 +111,11 @@ export class Listeners implements AsyncDisposable {
     return { commit: () => this.#commit(wanted, opened), abandon };
   }
 
+  /** What is handed on must not have been read. */
+  get #pausesOnConnect(): boolean {
+    return this.#options.onHandle !== undefined;
+  }
+
   /** Stops accepting; connections go on. */
   [Symbol.asyncDispose](): Promise<void> {
     for (const { server } of this.#open.values()) server.close();
@@ -133,7 +139,7 @@ export class Listeners implements AsyncDisposable {
 
   /** Takes the inherited sockets into use; the first time only, since they are gone then. */
   #adopt(wanted: ReadonlyMap<string, ListenerPlan>, opened: Map<string, Listener>): void {
-    const pauseOnConnect = this.#options.onHandle !== undefined;
+    const pauseOnConnect = this.#pausesOnConnect;
     for (const descriptor of this.#inherited.take()) {
       const server = createListener({ pauseOnConnect });
       const bound = adopt(server, descriptor);
@@ -174,7 +180,7 @@ export class Listeners implements AsyncDisposable {
 
   async #listen(plan: ListenerPlan): Promise<Listener> {
     const { address, port, ipv6Only } = plan;
-    const pauseOnConnect = this.#options.onHandle !== undefined;
+    const pauseOnConnect = this.#pausesOnConnect;
     try {
       return this.#attach(await bindListener({ address, port, ipv6Only, pauseOnConnect }), plan);
     } catch (error) {
