@@ -92,23 +92,19 @@ export class KernelSender {
     this.#clientPace.restart();
     if (!free) return 0;
     const { socket, file, calls } = this.#options;
-    let goOn: (() => void) | undefined;
-    let abort: (() => void) | undefined;
-    try {
-      const descriptor = descriptorOf(socket);
-      goOn = holdReading(socket);
-      if (descriptor === undefined || goOn === undefined) return 0;
-      const sending = calls.startSending(descriptor, file, position, bytes);
-      if (sending === undefined) return 0;
-      abort = () => sending.abort();
-      socket.once("close", abort);
-      const moved = await sending.done;
-      this.#clientPace.waited(moved);
-      return moved;
-    } finally {
-      if (abort !== undefined) socket.off("close", abort);
-      goOn?.();
-      sendThreads.give();
-    }
+    using ending = new DisposableStack();
+    ending.defer(() => sendThreads.give());
+    const descriptor = descriptorOf(socket);
+    const goOn = descriptor === undefined ? undefined : holdReading(socket);
+    if (descriptor === undefined || goOn === undefined) return 0;
+    ending.defer(goOn);
+    const sending = calls.startSending(descriptor, file, position, bytes);
+    if (sending === undefined) return 0;
+    const abort = (): void => sending.abort();
+    socket.once("close", abort);
+    ending.defer(() => socket.off("close", abort));
+    const moved = await sending.done;
+    this.#clientPace.waited(moved);
+    return moved;
   }
 }

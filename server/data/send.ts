@@ -66,9 +66,11 @@ export async function sendFile(
       const sending = kernel?.inThread(position, end);
       if (sending !== undefined) {
         const bytes = await sender.flow.ours(sending);
-        if (bytes > 0) sender.flow.countUnseen(bytes);
-        position += bytes;
-        if (bytes > 0) continue;
+        if (bytes > 0) {
+          position += bytes;
+          sender.flow.countUnseen(bytes);
+          continue;
+        }
         sender.flow.throwIfFailed();
       }
       const step = kernel?.step(position, end);
@@ -114,13 +116,12 @@ function conclude(socket: Socket, bytes: number, { onBytes }: TransferOptions): 
 /** Where the bytes of a local file go out as they are; undefined elsewhere. */
 function openKernelSender(
   socket: Socket,
-  { fileDescriptor, sizeBytes, isInMemory }: ReadHandle,
+  { fileDescriptor: file, sizeBytes, isInMemory }: ReadHandle,
   { calls }: DataSender,
   { ascii, rateLimiter, pace = kernelPace, clientPace }: SendFileOptions,
 ): KernelSender | undefined {
-  if (calls === undefined || fileDescriptor === undefined) return undefined;
+  if (calls === undefined || file === undefined) return undefined;
   if (ascii === true || rateLimiter !== undefined || socket instanceof TLSSocket) return undefined;
-  const file = fileDescriptor;
   return new KernelSender({ socket, file, sizeBytes, isInMemory, calls, pace, clientPace });
 }
 

@@ -1,6 +1,6 @@
 /** sendfile(2) on a thread of libuv's pool, where it may wait for the network and for the disk. */
 import { constants } from "node:fs";
-import type { NativeLibrary } from "./koffi.ts";
+import type { NativeFunction, NativeLibrary } from "./koffi.ts";
 
 /** A call that is under way. */
 export interface BlockingSend {
@@ -34,11 +34,15 @@ const PATIENCE_MICROSECONDS = 10_000n;
  * The socket must be used for nothing else until `done`: it blocks meanwhile. Closing it is fine; the
  * call has a descriptor of its own, because the number of a closed one is soon somebody else's.
  */
-export function bindBlockingSend(libc: NativeLibrary): StartBlockingSend {
-  const sendfile = libc.func("sendfile64", "int64", ["int", "int", "void *", "size_t"]);
+export function bindBlockingSend(
+  libc: NativeLibrary,
+  {
+    sendfile,
+    setsockopt,
+    shutdown,
+  }: Readonly<Record<"sendfile" | "setsockopt" | "shutdown", NativeFunction>>,
+): StartBlockingSend {
   const fcntl = libc.func("fcntl", "int", ["int", "int", "int"]);
-  const setsockopt = libc.func("setsockopt", "int", ["int", "int", "int", "void *", "uint"]);
-  const shutdown = libc.func("shutdown", "int", ["int", "int"]);
   const close = libc.func("close", "int", ["int"]);
   // struct timeval: seconds, microseconds.
   const patience = new BigInt64Array([0n, PATIENCE_MICROSECONDS]);

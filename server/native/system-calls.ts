@@ -26,7 +26,10 @@ export type ReceiveResult =
    */
   | { readonly kind: "refused"; readonly bytes: number; readonly rest: Uint8Array };
 
-/** None of these waits for the network, but `startSending` off this thread; all take descriptors that the caller keeps open. */
+/**
+ * None of these waits for the network, but `startSending` off this thread; all take descriptors that
+ * the caller keeps open.
+ */
 export interface SystemCalls {
   /**
    * Sends from a file to a socket without copying through this process: sendfile(2). Waits for the
@@ -135,7 +138,7 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
     }
   };
 
-  const startSending = bindBlockingSend(libc);
+  const startSending = bindBlockingSend(libc, { sendfile, setsockopt, shutdown });
   const receiveFile = bindSocketToFile(libc, failure);
 
   return {
