@@ -47,6 +47,19 @@ const answers = (client: WireClient): Promise<boolean> =>
     () => false,
   );
 
+/** Takes all four places of a server, and kills a worker. @returns the clients, half of them cut off. */
+async function loseOneOfTwoWorkers(server: TestServer): Promise<readonly WireClient[]> {
+  const clients = await Promise.all([1, 2, 3, 4].map(() => login(server)));
+  await using refused = await WireClient.open(server.host, server.controlPort);
+  expect((await refused.reply()).code).toBe(421);
+  process.kill(workersOf(server)[0] ?? 0, "SIGKILL");
+  await server.logged("workerEnded");
+  const alive = await Promise.all(clients.map(answers));
+  // Sessions are spread evenly, so half of them went with it.
+  expect(alive.filter(Boolean)).toHaveLength(2);
+  return clients;
+}
+
 describe("limits", () => {
   it("of an account hold across the workers, and places come back", async () => {
     await using server = await start();
@@ -99,14 +112,7 @@ describe("limits", () => {
 
   it("of the server come back when a worker dies with its sessions", async () => {
     await using server = await start({ limits: { connections: 4 } });
-    const clients = await Promise.all([1, 2, 3, 4].map(() => login(server)));
-    await using refused = await WireClient.open(server.host, server.controlPort);
-    expect((await refused.reply()).code).toBe(421);
-    process.kill(workersOf(server)[0] ?? 0, "SIGKILL");
-    await server.logged("workerEnded");
-    const alive = await Promise.all(clients.map(answers));
-    // Sessions are spread evenly, so half of them went with it.
-    expect(alive.filter(Boolean)).toHaveLength(2);
+    const clients = await loseOneOfTwoWorkers(server);
     const again = [await login(server), await login(server)];
     await using last = await WireClient.open(server.host, server.controlPort);
     expect((await last.reply()).code).toBe(421);
@@ -184,13 +190,7 @@ it("clients are handed over as sockets where this Node has no handles to give", 
   const entry = join(folder.path, "entry.mjs");
   await writeFile(entry, OTHER_NODE);
   await using server = await start({ limits: { connections: 4 } }, { entry });
-  const clients = await Promise.all([1, 2, 3, 4].map(() => login(server)));
-  await using refused = await WireClient.open(server.host, server.controlPort);
-  expect((await refused.reply()).code).toBe(421);
-  process.kill(workersOf(server)[0] ?? 0, "SIGKILL");
-  await server.logged("workerEnded");
-  const alive = await Promise.all(clients.map(answers));
-  expect(alive.filter(Boolean)).toHaveLength(2);
+  const clients = await loseOneOfTwoWorkers(server);
   for (const client of clients) await client[Symbol.asyncDispose]();
 });
 
