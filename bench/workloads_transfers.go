@@ -10,25 +10,6 @@ import (
 	"time"
 )
 
-// backMemory has the machine back as much memory as an upload will fill. A virtual machine's host
-// takes pages back that lie free for a while, and the first one to use them again pays for that:
-// whichever server happened to come first would look up to three times as expensive.
-func backMemory(bytes int64) error {
-	f, err := os.Create(filepath.Join(rootDir, "memory"))
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	page := make([]byte, 1<<20)
-	for ; bytes > 0; bytes -= int64(len(page)) {
-		if _, err := f.Write(page); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // bulk moves one large file per session. A pass stops early after Profile.Cap.
 func bulk(op string, sessions int, useTLS bool) Workload {
 	name := fmt.Sprintf("%s bulk x%d%s", op, sessions, suffix(useTLS))
@@ -57,9 +38,6 @@ func bulk(op string, sessions int, useTLS bool) Workload {
 				defer src.Close()
 				for i := range sessions {
 					os.Remove(filepath.Join(rootDir, "up", fmt.Sprintf("b%d", i)))
-				}
-				if err := backMemory(size * int64(sessions)); err != nil {
-					return nil, err
 				}
 			}
 			var moved atomic.Int64
