@@ -22,8 +22,8 @@ export interface FileSink {
   takeArrived?(descriptor: number): number | Promise<number>;
 }
 
-/** Bytes that are taken at once: a few tenths of a millisecond. */
-const MOST_BYTES = 512 * 1024;
+/** Bytes that are taken at once: what the pipe holds, less than half a millisecond. */
+const MOST_BYTES = 1024 * 1024;
 /** Less is read and written just as fast. */
 const LEAST_BYTES = 64 * 1024;
 
