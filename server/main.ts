@@ -17,7 +17,11 @@ import { JsonLogger } from "./logging/json-logger.ts";
 import type { Logger } from "./logging/logger.ts";
 import { openW3cLog, type W3cLog } from "./logging/w3c-log.ts";
 import type { ToWorker } from "./processes/messages.ts";
-import { keepYoungGenerationSmall } from "./native/memory.ts";
+import {
+  doWithoutLastCompiler,
+  keepYoungGenerationSmall,
+  releaseStartup,
+} from "./native/memory.ts";
 import { isArrival } from "./session/arrival.ts";
 import { readInheritedSockets } from "./session/inherited-sockets.ts";
 import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
@@ -102,8 +106,17 @@ const HANDOVER_IDLE_MILLISECONDS = 10_000;
 /** In the environment of a worker: which one it is. */
 const WORKER_VARIABLE = "GANGWAY_WORKER";
 
+/** When a process listens, the start is over soon; what sessions use is to stay. */
+const STARTUP_MILLISECONDS = 10;
+
 async function run(): Promise<void> {
+  await start();
+  setTimeout(() => releaseStartup(process.execPath), STARTUP_MILLISECONDS).unref();
+}
+
+async function start(): Promise<void> {
   keepYoungGenerationSmall();
+  doWithoutLastCompiler();
   // libuv reads it when the pool is used for the first time.
   process.env["UV_THREADPOOL_SIZE"] ??= String(sendThreads.poolThreads);
   const args = parseArguments(process.argv.slice(2));

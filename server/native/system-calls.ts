@@ -74,6 +74,8 @@ export interface SystemCalls {
   eventsWait(): boolean;
   /** Gives memory that was freed, but lies between what is in use, back to the system: malloc_trim(3). */
   releaseMemory(): void;
+  /** Unmaps pages that a file has: MADV_DONTNEED of madvise(2). They come back when they are used. */
+  unmapPages(address: bigint, bytes: number): void;
 }
 
 const CACHESTAT = 451;
@@ -83,6 +85,7 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_MORE = 0x8000;
 const SHUT_WR = 1;
+const MADV_DONTNEED = 4;
 const IPPROTO_TCP = 6;
 const TCP_QUICKACK = 12;
 
@@ -110,6 +113,7 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
   const send = libc.func("send", "int64", ["int", "void *", "size_t", "int"]);
   const shutdown = libc.func("shutdown", "int", ["int", "int"]);
   const trim = libc.func("malloc_trim", "int", ["size_t"]);
+  const madvise = libc.func("madvise", "int", ["uint64", "size_t", "int"]);
   const ioctl = libc.func("ioctl", "int", ["int", "unsigned long", "void *"]);
   const setsockopt = libc.func("setsockopt", "int", ["int", "int", "int", "void *", "uint"]);
   const syscall = libc.func("syscall", "int64", ["int64", "int64", "void *", "void *", "int64"]);
@@ -178,6 +182,7 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
       void setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, on, on.byteLength),
     eventsWait: bindEventsWait(koffi, libc),
     releaseMemory: () => void trim(0),
+    unmapPages: (address, bytes) => void madvise(address, bytes, MADV_DONTNEED),
   };
 }
 

@@ -31,6 +31,7 @@ function scripted(answers: Partial<SystemCalls>): SystemCalls {
     acknowledgeReads: () => undefined,
     eventsWait: () => true,
     releaseMemory: () => undefined,
+    unmapPages: () => undefined,
     ...answers,
   };
 }
