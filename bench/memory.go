@@ -1,49 +1,97 @@
 package main
 
-// Memory that uploads fill.
+// Memory: what uploads fill, and the peaks of servers.
 
 import (
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
 const (
 	pageBytes = 4096
-	// One page of so many stays in use: what is free between two of them is too small to be given back.
-	combPages = 16
 	// Above what an upload fills: socket buffers, the servers themselves.
 	combSpare = 3 << 30
+	// Left to everybody else while the comb is made.
+	combReserve = 2 << 30
 	// MADV_POPULATE_WRITE of madvise(2), which the syscall package has no name for.
 	populateWrite = 23
 )
 
 // keepMemoryBacked sees to it that uploads of so many bytes meet memory that is there. The kernel of a
-// virtual machine gives the host back what lies free in pieces of 128 KiB and more for a second or two,
-// and whoever is given one of these next pays up to ten times the price of a write: it would be a matter
-// of luck which server that is, and one that takes longer would be the more likely to have none. So the
-// memory is used once, and all but every sixteenth page of it freed: small free pieces are never given
-// back, and are what the kernel hands out first. It lasts as long as this process.
-func keepMemoryBacked(bytes int64) error {
-	if _, err := os.Stat("/sys/module/page_reporting"); err != nil {
-		return nil // This kernel gives nothing back.
+// virtual machine may give the host back what lies free for a second or two in pieces of some size (free
+// page reporting), and whoever is given one of these next pays up to ten times the price of a write: it
+// would be a matter of luck which server that is, and one that takes longer would be the more likely to
+// meet some. So the memory is used once, and most of it freed again but for single pages that keep the
+// free pieces smaller: these are hardly ever given back, and are what the kernel hands out first. It
+// lasts as long as this process. Where it cannot be, it says so, and passes differ more.
+func keepMemoryBacked(bytes int64) {
+	combPages := reportedPages() / 2
+	if combPages < 2 {
+		return
 	}
-	const step = combPages * pageBytes
-	size := int((bytes + combSpare) / step * step)
+	size := bytes + combSpare
+	if left := meminfo("MemAvailable:") - size; left < combReserve {
+		fmt.Fprintf(os.Stderr, "uploads may meet memory that the host has taken back: %d MiB more are needed to prevent it\n", (combReserve-left)>>20)
+		return
+	}
+	if err := comb(int(size), combPages*pageBytes); err != nil {
+		fmt.Fprintf(os.Stderr, "uploads may meet memory that the host has taken back: %v\n", err)
+	}
+}
+
+// comb uses memory, and keeps of each step only the first page.
+func comb(size, step int) error {
+	size = size / step * step
 	memory, err := syscall.Mmap(-1, 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
-		return fmt.Errorf("memory for uploads: %w", err)
+		return err
 	}
 	if err := syscall.Madvise(memory, syscall.MADV_NOHUGEPAGE); err != nil {
-		return fmt.Errorf("memory for uploads: %w", err)
+		return err
 	}
 	if err := syscall.Madvise(memory, populateWrite); err != nil {
-		return fmt.Errorf("memory for uploads: %w", err)
+		return err
 	}
 	for from := 0; from < size; from += step {
 		if err := syscall.Madvise(memory[from+pageBytes:from+step], syscall.MADV_DONTNEED); err != nil {
-			return fmt.Errorf("memory for uploads: %w", err)
+			return err
 		}
 	}
 	return nil
+}
+
+// reportedPages is how many free pages in a row the kernel gives back; 0 when it gives none back, or does
+// not tell.
+func reportedPages() int {
+	text, err := os.ReadFile("/sys/module/page_reporting/parameters/page_reporting_order")
+	if err != nil {
+		return 0
+	}
+	order, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || order < 0 || order > 20 { // without a device that takes them: -1, unsigned
+		return 0
+	}
+	return 1 << order
+}
+
+// meminfo reads a line of /proc/meminfo, in bytes; 0 when there is none.
+func meminfo(name string) int64 {
+	text, _ := os.ReadFile("/proc/meminfo")
+	var kib int64
+	if _, after, ok := strings.Cut(string(text), name); ok {
+		_, _ = fmt.Sscan(after, &kib)
+	}
+	return kib << 10
+}
+
+// ForgetPeak has PeakRSS begin anew (clear_refs of proc(5)): what a server needed to start is not what
+// a workload needs.
+func (s *Server) ForgetPeak() {
+	for _, p := range s.Pids() {
+		// A process that has gone has no peak.
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p), []byte("5"), 0)
+	}
 }

@@ -61,6 +61,7 @@ func directory(cmd string) Workload {
 			if _, err := c.Cmd(2, "CWD big"); err != nil {
 				return nil, err
 			}
+			s.ForgetPeak()
 			var w lineCounter
 			m := begin(s)
 			w.t0 = m.t0

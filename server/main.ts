@@ -1,5 +1,6 @@
 /** Entry of the server's process: arguments, adapters, signals. The only user of `process`. */
 import { availableParallelism, hostname } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
 import { ContractError, formatRange, type ServerSettings } from "#contract";
 import { openBandwidth } from "./access/bandwidth.ts";
 import { openConnectionCounts } from "./access/connection-limits.ts";
@@ -17,13 +18,10 @@ import { JsonLogger } from "./logging/json-logger.ts";
 import type { Logger } from "./logging/logger.ts";
 import { openW3cLog, type W3cLog } from "./logging/w3c-log.ts";
 import type { ToWorker } from "./processes/messages.ts";
-import {
-  doWithoutLastCompiler,
-  keepYoungGenerationSmall,
-  releaseStartup,
-} from "./native/memory.ts";
+import { keepYoungGenerationSmall, releaseStartup } from "./native/memory.ts";
 import { isArrival } from "./session/arrival.ts";
 import { readInheritedSockets } from "./session/inherited-sockets.ts";
+import { warmUp } from "./startup/warm-up.ts";
 import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
 import { ExpiryWatch } from "./startup/expiry-watch.ts";
 import { describeProblem } from "./startup/problems.ts";
@@ -111,12 +109,18 @@ const STARTUP_MILLISECONDS = 10;
 
 async function run(): Promise<void> {
   await start();
-  setTimeout(() => releaseStartup(process.execPath), STARTUP_MILLISECONDS).unref();
+  // Nobody waits for it, not even the end of the process.
+  void settle();
+}
+
+async function settle(): Promise<void> {
+  await pause(STARTUP_MILLISECONDS, undefined, { ref: false });
+  await warmUp();
+  releaseStartup(process.execPath);
 }
 
 async function start(): Promise<void> {
   keepYoungGenerationSmall();
-  doWithoutLastCompiler();
   // libuv reads it when the pool is used for the first time.
   process.env["UV_THREADPOOL_SIZE"] ??= String(sendThreads.poolThreads);
   const args = parseArguments(process.argv.slice(2));

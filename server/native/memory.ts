@@ -1,5 +1,5 @@
 /** How much memory the process keeps that nobody uses. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { systemCalls, type SystemCalls } from "./system-calls.ts";
 
@@ -18,21 +18,11 @@ export function keepYoungGenerationSmall(): void {
 }
 
 /**
- * Leaves out the last of V8's compilers. What is hot here waits for the kernel and for OpenSSL: transfers
- * and sessions cost the same without it, and 5 MiB of Node's code stay out of memory.
- */
-export function doWithoutLastCompiler(): void {
-  setFlagsFromString("--no-turbofan");
-}
-
-/**
  * A mapping of data that is only read, and how much of it is no longer the file's own, in memory and in
  * swap (smaps of proc(5)).
  */
 const MAPPING =
   /^([0-9a-f]+)-([0-9a-f]+) r--p \S+ \S+ \S+ +(\/.*)\n(?:[A-Z].*\n)*?Anonymous: +(\d+) kB\n(?:[A-Z].*\n)*?Swap: +(\d+) kB$/gmu;
-/** Has the kernel begin anew with the most memory that this process ever had (proc(5)). */
-const FORGET_PEAK = { file: "/proc/self/clear_refs", value: "5" } as const;
 
 /**
  * Lets go of Node's constant data: the start reads most of it once, V8's snapshot above all, and the
@@ -44,7 +34,7 @@ const FORGET_PEAK = { file: "/proc/self/clear_refs", value: "5" } as const;
  */
 export function releaseStartup(
   program: string,
-  readMappings: () => string = () => readFileSync("/proc/self/smaps", "latin1"),
+  readMappings: () => string = () => readFileSync("/proc/self/smaps", "utf8"),
   calls: Pick<SystemCalls, "unmapPages"> | undefined = systemCalls(),
 ): void {
   if (calls === undefined) return;
@@ -55,8 +45,6 @@ export function releaseStartup(
       const address = BigInt(`0x${from}`);
       calls.unmapPages(address, Number(BigInt(`0x${to}`) - address));
     }
-    // What the start needed says nothing about what serving needs.
-    writeFileSync(FORGET_PEAK.file, FORGET_PEAK.value);
   } catch {
     // Without /proc nothing is known, and nothing is let go.
   }

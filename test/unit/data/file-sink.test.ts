@@ -68,6 +68,25 @@ test.runIf(native)(
   },
 );
 
+test.runIf(native)("takes more than the pipe holds, one step after the other", async () => {
+  using upload = await openUpload(constants.O_WRONLY);
+  const { sink, client, accepted } = upload;
+  const bytes = randomBytes(5 * 1024 * 1024);
+  client.end(bytes);
+  let taken = 0;
+  let largest = 0;
+  for (let tries = 0; tries < 2000 && bytes.length - taken >= 64 * 1024; tries++) {
+    const step = (await sink.takeArrived?.(descriptorOf(accepted) ?? -1)) ?? 0;
+    // Time for more to arrive than one step takes.
+    await pause(step === 0 ? 1 : 5);
+    taken += step;
+    largest = Math.max(largest, step);
+  }
+  expect(largest).toBeGreaterThan(512 * 1024);
+  expect(bytes.length - taken).toBeLessThan(64 * 1024);
+  expect(Buffer.compare(upload.content(), bytes.subarray(0, taken))).toBe(0);
+});
+
 test.runIf(native)("counts exactly what it takes against the limits", async () => {
   let reserved = 0;
   using upload = await openUpload(constants.O_WRONLY, (bytes) => void (reserved += bytes));
