@@ -1,7 +1,7 @@
 // Whether cost per unit stays flat while the work grows: accounts and rules, sessions, transfers,
-// directory entries, passive ports. Prints tables as Markdown. Measures server CPU and memory only,
-// which other load on the machine changes little. After `npm run bench` (which unpacks the bundle):
-//   node_modules/.bin/node bench/scaling.mjs [accounts|sessions|transfers|entries|ports …]
+// directory entries, passive ports, and what a process has done before. Prints tables as Markdown.
+// Measures server CPU and memory only, which other load on the machine changes little. After `npm run bench` (which unpacks the bundle):
+//   node_modules/.bin/node bench/scaling.mjs [accounts|sessions|transfers|entries|ports|warmth …]
 import crypto from "node:crypto";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -285,7 +285,25 @@ async function ports() {
   );
 }
 
-const ALL = { accounts, sessions, transfers, entries, ports };
+async function warmth() {
+  const windowFiles = 2000;
+  const rows = [];
+  await using server = await serve({}, (folder) => {
+    fs.writeFileSync(path.join(folder, "file"), Buffer.alloc(4096, 1));
+  });
+  const clients = await Promise.all(
+    Array.from({ length: 8 }, () => Client.login(server.controlPort)),
+  );
+  for (let files = windowFiles; files <= 24_000; files += windowFiles) {
+    const before = server.cpuMs();
+    await each(windowFiles, 8, (_, lane) => clients[lane].fetch("RETR file"));
+    rows.push([files, (server.cpuMs() - before) / windowFiles]);
+  }
+  for (const client of clients) client.close();
+  print("Files that a process has sent", ["files so far", "RETR of 4 KiB, ms CPU"], rows);
+}
+
+const ALL = { accounts, sessions, transfers, entries, ports, warmth };
 const wanted = process.argv.slice(2);
 for (const [name, measure] of Object.entries(ALL)) {
   if (wanted.length === 0 || wanted.includes(name)) await measure();
