@@ -1,6 +1,6 @@
 package main
 
-// Memory: what uploads fill, and the peaks of servers.
+// Memory that uploads fill.
 
 import (
 	"fmt"
@@ -33,7 +33,7 @@ func keepMemoryBacked(bytes int64) {
 		return
 	}
 	size := bytes + combSpare
-	if left := meminfo("MemAvailable:") - size; left < combReserve {
+	if left := int64(procField("/proc/meminfo", "MemAvailable:"))<<10 - size; left < combReserve {
 		fmt.Fprintf(os.Stderr, "uploads may meet memory that the host has taken back: %d MiB more are needed to prevent it\n", (combReserve-left)>>20)
 		return
 	}
@@ -75,23 +75,4 @@ func reportedPages() int {
 		return 0
 	}
 	return 1 << order
-}
-
-// meminfo reads a line of /proc/meminfo, in bytes; 0 when there is none.
-func meminfo(name string) int64 {
-	text, _ := os.ReadFile("/proc/meminfo")
-	var kib int64
-	if _, after, ok := strings.Cut(string(text), name); ok {
-		_, _ = fmt.Sscan(after, &kib)
-	}
-	return kib << 10
-}
-
-// ForgetPeak has PeakRSS begin anew (clear_refs of proc(5)): what a server needed to start is not what
-// a workload needs.
-func (s *Server) ForgetPeak() {
-	for _, p := range s.Pids() {
-		// A process that has gone has no peak.
-		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p), []byte("5"), 0)
-	}
 }
