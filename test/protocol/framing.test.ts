@@ -1,5 +1,6 @@
 /** How commands arrive: in one piece, in many, too long, with bytes that no command has. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { memoryKib } from "../support/process-memory.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
@@ -130,22 +131,16 @@ it("stops reading from a client that does not read its replies", async () => {
   client.socket.pause();
   const line = "HELP\r\n".repeat(10_000);
   let accepted = 0;
-  const before = await residentBytes(server.process.pid ?? 0);
+  const before = memoryKib(server.process.pid, "VmRSS");
   for (let round = 0; round < 200; round++) {
     if (!client.socket.write(line)) break;
     accepted += line.length;
   }
   // Gives the server time to take all that it would take.
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  const after = await residentBytes(server.process.pid ?? 0);
-  expect(after - before).toBeLessThan(40 * 1024 * 1024);
+  const after = memoryKib(server.process.pid, "VmRSS");
+  expect(after - before).toBeLessThan(40 * 1024);
   expect(client.socket.writableLength + accepted).toBeGreaterThan(0);
   await using other = await open();
   expect(await other.code("NOOP")).toBe(200);
 });
-
-async function residentBytes(pid: number): Promise<number> {
-  const { readFile } = await import("node:fs/promises");
-  const status = await readFile(`/proc/${String(pid)}/status`, "utf8");
-  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
-}
