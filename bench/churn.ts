@@ -1,7 +1,7 @@
 /**
  * A day of comings and goings in minutes: sessions of every kind, plain and TLS, one after another
  * from thousands of addresses. What the server holds afterwards must not be more than after the
- * first thousand.
+ * first thousand. It is the server that `npm run bench` has bundled.
  *
  *     node bench/churn.ts [SESSIONS]
  */
@@ -10,24 +10,18 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { memoryKib } from "../test/support/process-memory.ts";
 import { startServer, type TestServer } from "../test/support/server.ts";
 import { WireClient } from "../test/support/wire-client.ts";
+import { SERVER } from "./driven-server.mjs";
 
 const SESSIONS = Number(process.argv[2] ?? 100_000);
 /** After so many, caches and pools have found their size. */
 const FIRST = 1000;
 const AT_ONCE = 24;
-const MEBIBYTE = 1024 * 1024;
 const FILE = randomBytes(20_000);
-/** Session of connection; after that the server has closed what it had to. */
-const SETTLE_MILLISECONDS = 3000;
-
-interface Memory {
-  readonly rss: number;
-  readonly heapUsed: number;
-  readonly external: number;
-}
+/** After that the server has closed what it had to, and given back what it gives back. */
+const SETTLE_MILLISECONDS = 4000;
 
 /** The kinds take turns; the numbers are out of a hundred sessions. */
 const KINDS: readonly (readonly [number, (server: TestServer, index: number) => Promise<void>])[] =
@@ -138,33 +132,18 @@ async function churn(server: TestServer, until: number): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-async function memoryOf(server: TestServer): Promise<Memory> {
-  await pause(SETTLE_MILLISECONDS);
-  const before = server.records.length;
-  server.process.kill("SIGWINCH");
-  for (;;) {
-    const found = server.records.slice(before).find(({ event }) => event === "memory");
-    if (found !== undefined) return found as unknown as Memory;
-    await pause(50);
-  }
-}
-
-const show = (bytes: number): string => (bytes / MEBIBYTE).toFixed(1);
-function tell(sessions: number, { rss, heapUsed, external }: Memory): void {
-  process.stdout.write(
-    `after ${String(sessions)} sessions: RSS ${show(rss)}, heap ${show(heapUsed)}, external ${show(external)} MiB\n`,
-  );
-}
-
-const probe = fileURLToPath(new URL("memory-probe.mjs", import.meta.url));
-process.env["NODE_OPTIONS"] = `--import ${probe}`;
-await using server = await startServer({ tls: true, passivePorts: 200 });
+await using server = await startServer({ entry: SERVER, tls: true, passivePorts: 200 });
 await writeFile(join(server.dataFolder, "file.bin"), FILE);
+const showResident = (): string => (memoryKib(server.process.pid, "VmRSS") / 1024).toFixed(1);
 const started = performance.now();
 for (const until of [FIRST, 20_000, SESSIONS / 2, SESSIONS]) {
   if (until > SESSIONS) continue;
   await churn(server, until);
-  tell(until, await memoryOf(server));
+  const busy = showResident();
+  await pause(SETTLE_MILLISECONDS);
+  process.stdout.write(
+    `after ${String(until)} sessions: RSS ${busy} MiB, at rest ${showResident()} MiB\n`,
+  );
 }
 const seconds = (performance.now() - started) / 1000;
 process.stdout.write(`${(SESSIONS / seconds).toFixed(0)} sessions per second\n`);

@@ -8,7 +8,8 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
-const SERVER = fileURLToPath(new URL("./.peers/gangway/server.mjs", import.meta.url));
+/** What `npm run bench` has bundled. */
+export const SERVER = fileURLToPath(new URL("./.peers/gangway/server.mjs", import.meta.url));
 const TICK_MS = 10;
 export const PASSIVE_FIRST = 40_000;
 

@@ -18,7 +18,7 @@ import { JsonLogger } from "./logging/json-logger.ts";
 import type { Logger } from "./logging/logger.ts";
 import { openW3cLog, type W3cLog } from "./logging/w3c-log.ts";
 import type { ToWorker } from "./processes/messages.ts";
-import { keepYoungGenerationSmall, releaseStartup } from "./native/memory.ts";
+import { keepHeapSmall, releaseStartup } from "./native/memory.ts";
 import { isArrival } from "./session/arrival.ts";
 import { readInheritedSockets } from "./session/inherited-sockets.ts";
 import { parseArguments, UsageError, type StartupArguments } from "./startup/arguments.ts";
@@ -120,7 +120,7 @@ async function settle(): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  keepYoungGenerationSmall();
+  keepHeapSmall();
   // libuv reads it when the pool is used for the first time.
   process.env["UV_THREADPOOL_SIZE"] ??= String(sendThreads.poolThreads);
   const args = parseArguments(process.argv.slice(2));

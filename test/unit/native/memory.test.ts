@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
-import { releaseStartup } from "../../../server/native/memory.ts";
+import { execFileSync } from "node:child_process";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { releaseStartup, SessionMemory } from "../../../server/native/memory.ts";
 import { systemCalls } from "../../../server/native/system-calls.ts";
+import { memoryKib } from "../../support/process-memory.ts";
 
 /** An entry of /proc/self/smaps, with some of its lines. */
 function mapping(head: string, anonymousKib: number, swapKib: number): string {
@@ -44,14 +45,79 @@ test("lets go of nothing where nobody tells what is mapped", () => {
   expect(released).toBe(0);
 });
 
-/** KiB of files in memory. */
-function mappedKib(): number {
-  return Number(/^RssFile:\s+(\d+) kB$/mu.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
+test.runIf(systemCalls())("makes this very process smaller, and it goes on", () => {
+  const before = memoryKib("self", "RssFile");
+  releaseStartup(process.execPath);
+  expect(memoryKib("self", "RssFile")).toBeLessThan(before - 1024);
+  expect(JSON.parse('{"a":[1]}')).toEqual({ a: [1] });
+});
+
+/** MiB that V8 takes at most while objects outlive its space for new ones and become garbage. */
+function mostHeapMib(prepare: string): number {
+  const module = JSON.stringify(import.meta.resolve("../../../server/native/memory.ts"));
+  const program = `
+    import { keepHeapSmall } from ${module};
+    ${prepare};
+    const kept = [];
+    let most = 0;
+    for (let made = 0; made < 4_000_000; made++) {
+      kept[made % 20_000] = { made: [made] };
+      if (made % 50_000 === 0) most = Math.max(most, process.memoryUsage().heapTotal);
+    }
+    console.log(most / 1024 / 1024);`;
+  const env = { ...process.env, NODE_OPTIONS: "" };
+  return Number(
+    execFileSync(process.execPath, ["--input-type=module", "--eval", program], { env }),
+  );
 }
 
-test.runIf(systemCalls())("makes this very process smaller, and it goes on", () => {
-  const before = mappedKib();
-  releaseStartup(process.execPath);
-  expect(mappedKib()).toBeLessThan(before - 1024);
-  expect(JSON.parse('{"a":[1]}')).toEqual({ a: [1] });
+test("a small heap holds less garbage than V8 lets pile up by itself", () => {
+  expect(mostHeapMib("keepHeapSmall()")).toBeLessThan(mostHeapMib("keepHeapSmall") * 0.8);
+});
+
+describe("what sessions leave behind is given back", () => {
+  let runs = 0;
+  const rush = { worthwhileSessions: 3, quietMilliseconds: 100, run: () => void runs++ };
+
+  beforeEach(() => {
+    runs = 0;
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("once a rush is over, and again after the next", () => {
+    const memory = new SessionMemory([rush]);
+    for (let round = 1; round <= 2; round++) {
+      for (let session = 0; session < 5; session++) {
+        memory.begin();
+        vi.advanceTimersByTime(99);
+      }
+      expect(runs).toBe(round - 1);
+      vi.advanceTimersByTime(1);
+      expect(runs).toBe(round);
+    }
+  });
+
+  test("not after a few, however long it is quiet, until they are many", () => {
+    const memory = new SessionMemory([rush]);
+    for (let session = 1; session <= 3; session++) {
+      expect(runs).toBe(0);
+      memory.begin();
+      vi.advanceTimersByTime(1000);
+    }
+    expect(runs).toBe(1);
+  });
+
+  test("each kind at its own time", () => {
+    let others = 0;
+    const other = { worthwhileSessions: 4, quietMilliseconds: 500, run: () => void others++ };
+    const memory = new SessionMemory([rush, other]);
+    for (let session = 0; session < 4; session++) memory.begin();
+    vi.advanceTimersByTime(100);
+    expect([runs, others]).toEqual([1, 0]);
+    vi.advanceTimersByTime(400);
+    expect([runs, others]).toEqual([1, 1]);
+  });
 });
