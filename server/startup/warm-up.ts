@@ -3,9 +3,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { parseCommand } from "../protocol/commands.ts";
 
 /** Enough for V8 to compile for good what each line of a client goes through. */
-const LINES = 20_000;
+const ROUNDS = 20;
 /** In one turn of the event loop: some tenths of a millisecond. */
-const LINES_PER_TURN = 1000;
+const LINES_PER_ROUND = 1000;
 const SAMPLES = [
   "USER partner",
   "PASS secret",
@@ -22,8 +22,13 @@ const SAMPLES = [
  * would look like memory of sessions. It takes some milliseconds, a fraction of one at a time.
  */
 export async function warmUp(): Promise<void> {
-  for (let parsed = 0; parsed < LINES; parsed++) {
-    if (parsed % LINES_PER_TURN === 0) await nextTurn();
-    parseCommand(SAMPLES[parsed % SAMPLES.length] ?? "");
+  const lines = Array.from(
+    { length: LINES_PER_ROUND },
+    (_, line) => SAMPLES[line % SAMPLES.length] ?? "",
+  );
+  for (let round = 0; round < ROUNDS; round++) {
+    await nextTurn();
+    // A loop written out would be compiled, too, with the parser in it: twice the time.
+    lines.forEach(parseCommand);
   }
 }
