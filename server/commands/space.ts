@@ -3,6 +3,7 @@
  * SITE QUOTA.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { transferQuantum } from "../data/turn-quantum.ts";
 import { joinPath } from "../protocol/paths.ts";
 import { reply } from "../protocol/replies.ts";
 import { StorageError, type Storage } from "../storage/storage.ts";
@@ -41,6 +42,7 @@ async function measureFolder(
   signal: AbortSignal,
   onEntries: (count: number) => number,
 ): Promise<number | undefined> {
+  using _turns = transferQuantum.needTurns();
   const seen = new Set([(await storage.entry(root)).unique]);
   const waiting = [root];
   let bytes = 0;

@@ -1,5 +1,7 @@
 /** One transfer's hold on its data connection: what may end it, and waiting without being missed. */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import { transferQuantum } from "./turn-quantum.ts";
 
 export type TransferErrorKind =
   /** The signal aborted: ABOR, or the session ended. */
@@ -66,10 +68,13 @@ export class DataFlow implements Disposable {
   #bytes = 0;
   /** Something moved that the socket did not see. */
   #movedUnseen = false;
+  /** Node writes what TLS has encrypted in turns of its own. */
+  readonly #turns: Disposable | undefined;
 
   constructor(socket: Socket, options: TransferOptions) {
     this.socket = socket;
     this.#options = options;
+    this.#turns = socket instanceof TLSSocket ? transferQuantum.needTurns() : undefined;
     socket.on("error", this.#onError);
     socket.on("close", this.#onClose);
     socket.on("timeout", this.#onTimeout);
@@ -151,6 +156,7 @@ export class DataFlow implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#turns?.[Symbol.dispose]();
     this.#options.signal.removeEventListener("abort", this.#onAbort);
     if (!this.socket.destroyed) this.socket.setTimeout(0);
     this.socket.off("timeout", this.#onTimeout);

@@ -6,6 +6,9 @@ export interface TurnQuantumOptions {
   readonly turnMs: number;
   /** How much of a turn in which nothing else waits. */
   readonly quietTurnMs: number;
+  /** The same after `steadyTurns` turns in a row in which nothing else waited; see `needTurns`. */
+  readonly steadyTurnMs: number;
+  readonly steadyTurns: number;
   /** Whether anything else waits. */
   readonly othersWait: () => boolean;
   readonly nowMs?: () => number;
@@ -22,6 +25,11 @@ export class TurnQuantum {
   readonly #queue: (() => void)[] = [];
   #begunMs = 0;
   #armed = false;
+  /** How many turns in a row nothing else has waited in. */
+  #quietTurns = 0;
+  /** Something else waits, or did when last asked: this turn is over. Undefined: nobody asked. */
+  #disturbed: boolean | undefined;
+  #turnsNeeded = 0;
 
   constructor(options: TurnQuantumOptions) {
     this.#options = options;
@@ -40,22 +48,44 @@ export class TurnQuantum {
     if (this.#queue.length > 0 && this.#hasRoom) this.#queue.shift()?.();
   }
 
+  /**
+   * Until it is disposed, no turn is longer than `quietTurnMs`: something goes on from turn to turn, and
+   * nothing that could be asked for tells of it.
+   */
+  needTurns(): Disposable {
+    this.#turnsNeeded++;
+    let needed = 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#turnsNeeded -= needed;
+        needed = 0;
+      },
+    };
+  }
+
   get #hasRoom(): boolean {
-    const { turnMs, quietTurnMs, othersWait } = this.#options;
+    const { turnMs, quietTurnMs, steadyTurnMs, steadyTurns, othersWait } = this.#options;
     const spentMs = this.#nowMs() - this.#begunMs;
-    return spentMs < turnMs || (spentMs < quietTurnMs && !othersWait());
+    if (spentMs < turnMs) return true;
+    this.#disturbed ||= othersWait();
+    if (this.#disturbed) return false;
+    const isSteady = this.#quietTurns >= steadyTurns && this.#turnsNeeded === 0;
+    return spentMs < (isSteady ? steadyTurnMs : quietTurnMs);
   }
 
   #begin(): void {
     this.#begunMs = this.#nowMs();
     this.#armed = true;
+    this.#disturbed = undefined;
     setImmediate(this.#endTurn);
   }
 
   /** One goes on in any case, and passes the rest of the turn on when it has moved its chunk. */
   readonly #endTurn = (): void => {
     this.#armed = false;
-    if (this.#queue.length === 0) return;
+    const isOver = this.#queue.length === 0;
+    this.#quietTurns = isOver || this.#disturbed !== false ? 0 : this.#quietTurns + 1;
+    if (isOver) return;
     this.#begin();
     this.#queue.shift()?.();
   };
@@ -68,9 +98,17 @@ export const CHUNK_BYTES = 256 * 1024;
 const TURN_MS = 0.15;
 /** What began to be waited for within this very turn is not seen before the next one. */
 const QUIET_TURN_MS = 0.5;
+/**
+ * Where nothing has happened for some turns, nothing has begun to be waited for either, and no session is
+ * amid something that takes it a few turns. What takes more turns says so.
+ */
+const STEADY_TURN_MS = 2;
+const STEADY_TURNS = 10;
 
 export const transferQuantum = new TurnQuantum({
   turnMs: TURN_MS,
   quietTurnMs: QUIET_TURN_MS,
+  steadyTurnMs: STEADY_TURN_MS,
+  steadyTurns: STEADY_TURNS,
   othersWait: () => systemCalls()?.eventsWait() ?? true,
 });
