@@ -5,7 +5,7 @@ import { LOWEST_UNPRIVILEGED_PORT } from "#contract";
 import { listAt, textAt } from "../../lab/cloud/values.ts";
 import { effectsOfLevel } from "../../lab/effects-of-level.ts";
 import { readLabFile } from "../../lab/lab-file.ts";
-import { livingRoles } from "../../lab/processes.ts";
+import { findProcess, livingRoles } from "../../lab/processes.ts";
 import { LabStack } from "../support/lab-stack.ts";
 import { WireClient } from "../support/wire-client.ts";
 
@@ -45,6 +45,19 @@ describe("the stack at the level process", () => {
     const [first = ""] = readFileSync(stack.machine.logFile, "utf8").split("\n");
     expect(JSON.parse(first)).toMatchObject({ event: "listening", addresses: "127.0.0.1" });
   });
+
+  it.runIf(process.platform === "linux")(
+    "runs the delivered runtime, with the library for system calls",
+    () => {
+      const server = livingRoles(stack.folder).find((role) => role.startsWith("server-")) ?? "";
+      const mappings = readFileSync(
+        `/proc/${String(findProcess(stack.folder, server))}/maps`,
+        "utf8",
+      );
+      expect(mappings).toContain(`${stack.folder}/releases/`);
+      expect(mappings).toMatch(/\/bin\/koffi\.node$/mu);
+    },
+  );
 
   it("serves a site at ports of its own, explicit and implicit, which the probe has proven", async () => {
     const ports = stack.settings.sites[1]?.bindings.map(({ port = 0 }) => port) ?? [];
