@@ -28,12 +28,12 @@ const LARGE_TIMEOUT_MILLISECONDS = 600_000;
 
 const other = (passive: PassiveVerb): PassiveVerb => (passive === "EPSV" ? "PASV" : "EPSV");
 
-/** The large tree once with each client; together they cover every mode and both verbs. */
+/** The large tree once with each client; together they cover every mode and both verbs, TLS twice. */
 const LARGE: readonly (readonly [ClientName, TlsMode, PassiveVerb])[] = [
   ["lftp", "explicit", "EPSV"],
   ["ftplib", "implicit", "PASV"],
   ["basic-ftp", "plain", "EPSV"],
-  ["curl", "explicit", "PASV"],
+  ["curl", "plain", "PASV"],
 ];
 /** The small one in all other modes. */
 const SMALL = LARGE.flatMap(([client, used, passive]) =>
@@ -115,14 +115,14 @@ describe("on loopback, at the level process", () => {
   afterAll(() => lab[Symbol.asyncDispose]());
 
   it.each([
-    ["basic-ftp", "plain", "EPSV", LARGE_TREE],
-    ["lftp", "implicit", "PASV", SMALL_TREE],
-    ["ftplib", "explicit", "EPSV", SMALL_TREE],
-    ["curl", "explicit", "PASV", SMALL_TREE],
+    ["basic-ftp", "plain", "EPSV"],
+    ["lftp", "implicit", "PASV"],
+    ["ftplib", "explicit", "EPSV"],
+    ["curl", "explicit", "PASV"],
   ] as const)(
     "%s moves a tree, %s, %s",
-    async (client, mode, passive, tree) => {
-      await lab.roundTrip(client, mode, passive, tree);
+    async (client, mode, passive) => {
+      await lab.roundTrip(client, mode, passive, SMALL_TREE);
     },
     LARGE_TIMEOUT_MILLISECONDS,
   );
