@@ -78,6 +78,17 @@ function median(workload, server, key) {
   return values.length % 2 === 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+/** How much slower than at their best processors or memory were beside the pass in the middle. */
+function slowness() {
+  const values = report.passes
+    .flatMap((pass) => pass.values?.processor_slowness ?? [])
+    .toSorted((a, b) => a - b);
+  const middle = values[values.length >> 1];
+  return middle === undefined
+    ? ""
+    : ` Beside half of the passes processors or memory were slower than at their best by more than ${(middle * 100).toFixed(0)} %.`;
+}
+
 function show(value) {
   if (value === undefined) return "–";
   if (value >= 100) return value.toFixed(0);
@@ -137,7 +148,8 @@ const text = [
   BEGIN,
   "",
   `${report.date.slice(0, 10)}, profile ${report.profile}, ${String(report.cores)} cores, Linux ${report.kernel.split(".").slice(0, 2).join(".")}; medians. ` +
-    "A ratio above 1 is better than the best peer; one below what must be reached stands in bold.",
+    "A ratio above 1 is better than the best peer; one below what must be reached stands in bold." +
+    slowness(),
   "",
   `| ${head.join(" | ")} |`,
   `| ${head.map((_, index) => (index < 2 ? "---" : "---:")).join(" | ")} |`,

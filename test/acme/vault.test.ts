@@ -7,6 +7,7 @@ import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CertificateAgentFile } from "#contract";
 import { makeNamedCertificate, type NamedCertificate } from "../support/named-certificate.ts";
+import { isInstalled } from "../support/programs.ts";
 import { startServer } from "../support/server.ts";
 import { startAzure, type AzureDouble } from "./azure-double.ts";
 import { makeMachine, type RunResult } from "./machine.ts";
@@ -49,7 +50,7 @@ describe("the certificate agent and a vault", () => {
     expect((await stat(join(machine.folder, "ordered.pem"))).ino).toBe(before.ino);
   });
 
-  it("reads PKCS #12, as the portal imports it", async () => {
+  it.skipIf(!isInstalled("openssl"))("reads PKCS #12, as the portal imports it", async () => {
     await using machine = await makeMachine({ azure });
     const made = await named("pfx.example.org");
     const pkcs12 = execFileSync("openssl", ["pkcs12", "-export", "-passout", "pass:"], {

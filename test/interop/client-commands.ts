@@ -48,6 +48,14 @@ export const CLIENTS = {
 };
 export type ClientName = keyof typeof CLIENTS;
 
+/** What a client needs on this computer. */
+export const CLIENT_PROGRAMS: Readonly<Record<ClientName, string>> = {
+  ftplib: "python3",
+  "basic-ftp": "node",
+  lftp: "lftp",
+  curl: "curl",
+};
+
 function lftpScript({ mode, passive, ...trip }: TreeRoundTrip): string {
   const scheme = mode === "implicit" ? "ftps" : "ftp";
   return [

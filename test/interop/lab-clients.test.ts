@@ -11,7 +11,9 @@ import type { Level } from "../../lab/levels.ts";
 import { runProgram } from "../../lab/programs.ts";
 import { describeNetwork } from "../support/network-level.ts";
 import { LabStack, PROJECT_FOLDER } from "../support/lab-stack.ts";
+import { isInstalled } from "../support/programs.ts";
 import {
+  CLIENT_PROGRAMS,
   CLIENTS,
   TLS_MODES,
   type ClientName,
@@ -25,6 +27,9 @@ const LARGE_TREE = join(PROJECT_FOLDER, "node_modules", `node-linux-${process.ar
 const SMALL_TREE = join(PROJECT_FOLDER, "node_modules", "yaml");
 /** On a busy machine thousands of handshakes take their time. */
 const LARGE_TIMEOUT_MILLISECONDS = 600_000;
+
+const NOT_INSTALLED = "the client is not installed here";
+const isMissing = (client: ClientName): boolean => !isInstalled(CLIENT_PROGRAMS[client]);
 
 const other = (passive: PassiveVerb): PassiveVerb => (passive === "EPSV" ? "PASV" : "EPSV");
 
@@ -114,17 +119,18 @@ describe("on loopback, at the level process", () => {
 
   afterAll(() => lab[Symbol.asyncDispose]());
 
-  it.each([
+  it.for([
     ["basic-ftp", "plain", "EPSV"],
     ["lftp", "implicit", "PASV"],
     ["ftplib", "explicit", "EPSV"],
     ["curl", "explicit", "PASV"],
   ] as const)(
     "%s moves a tree, %s, %s",
-    async (client, mode, passive) => {
+    { timeout: LARGE_TIMEOUT_MILLISECONDS },
+    async ([client, mode, passive], { skip }) => {
+      skip(isMissing(client), NOT_INSTALLED);
       await lab.roundTrip(client, mode, passive, SMALL_TREE);
     },
-    LARGE_TIMEOUT_MILLISECONDS,
   );
 });
 
@@ -142,19 +148,22 @@ describeNetwork("through the lab's edge", () => {
     expect(entries.filter((entry) => entry.isFile()).length).toBeGreaterThan(2500);
   });
 
-  it.each(LARGE)(
+  it.for(LARGE)(
     "%s moves several thousand files, %s, %s",
-    async (client, mode, passive) => {
+    { timeout: LARGE_TIMEOUT_MILLISECONDS },
+    async ([client, mode, passive], { skip }) => {
+      skip(isMissing(client), NOT_INSTALLED);
       await lab.roundTrip(client, mode, passive, LARGE_TREE);
     },
-    LARGE_TIMEOUT_MILLISECONDS,
   );
 
-  it.each(SMALL)("%s moves a package, %s, %s", async (client, mode, passive) => {
+  it.for(SMALL)("%s moves a package, %s, %s", async ([client, mode, passive], { skip }) => {
+    skip(isMissing(client), NOT_INSTALLED);
     await lab.roundTrip(client, mode, passive, SMALL_TREE);
   });
 
-  describe("a file of more than a gibibyte", () => {
+  const tools = ["curl", "openssl"].every(isInstalled);
+  describe.skipIf(!tools)("a file of more than a gibibyte", () => {
     const BYTES = 1024 ** 3 + 12_345_678;
     let large: string;
     let hash: string;

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { Client } from "basic-ftp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isInstalled } from "../support/programs.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 type Mode = "plain" | "explicit" | "implicit";
@@ -76,7 +77,7 @@ describe.each(MODES)("%s", (mode) => {
     expect(await digest(join(server.dataFolder, remote(client)))).toEqual(expected);
   }
 
-  it.each(["S", "Z"])(
+  it.skipIf(!isInstalled("lftp")).each(["S", "Z"])(
     "lftp mirrors a tree there and back in MODE %s",
     async (letter) => {
       const name = `lftp-${letter}`;
@@ -131,7 +132,7 @@ describe.each(MODES)("%s", (mode) => {
     TIMEOUT_MS,
   );
 
-  it(
+  it.skipIf(!isInstalled("curl"))(
     "curl uploads and downloads, in PASV and EPSV, and resumes",
     async () => {
       const scheme = mode === "implicit" ? "ftps" : "ftp";
@@ -158,7 +159,7 @@ describe.each(MODES)("%s", (mode) => {
     TIMEOUT_MS,
   );
 
-  it(
+  it.skipIf(!isInstalled("python3"))(
     "python's ftplib uploads and downloads a tree",
     async () => {
       const back = join(scratch, `python-${mode}`);

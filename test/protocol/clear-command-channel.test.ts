@@ -8,6 +8,7 @@ import { connect, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { describe, expect, it } from "vitest";
 import type { ServerSettingsFile } from "#contract";
+import { isInstalled } from "../support/programs.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
@@ -142,12 +143,15 @@ describe("CCC", () => {
     await expect(stat(join(server.dataFolder, "early"))).rejects.toThrow();
   });
 
-  it("ends the session when more comes under TLS after the reply", async () => {
-    await using server = await start();
-    const { output } = await run("python3", ["-c", INJECTING, String(server.controlPort)]);
-    expect(output).toBe("200\nclosed\n");
-    await expect(stat(join(server.dataFolder, "late"))).rejects.toThrow();
-  });
+  it.skipIf(!isInstalled("python3"))(
+    "ends the session when more comes under TLS after the reply",
+    async () => {
+      await using server = await start();
+      const { output } = await run("python3", ["-c", INJECTING, String(server.controlPort)]);
+      expect(output).toBe("200\nclosed\n");
+      await expect(stat(join(server.dataFolder, "late"))).rejects.toThrow();
+    },
+  );
 
   it.each([
     ["its setting is off", { clearCommandChannel: false }],
@@ -171,7 +175,7 @@ describe("CCC", () => {
     await client.command("CCC", 503);
   });
 
-  it.each(["--ftp-ssl-ccc-mode=passive", "--ftp-ssl-ccc-mode=active"])(
+  it.skipIf(!isInstalled("curl")).each(["--ftp-ssl-ccc-mode=passive", "--ftp-ssl-ccc-mode=active"])(
     "serves curl %s",
     async (mode) => {
       await using server = await start();
@@ -186,7 +190,7 @@ describe("CCC", () => {
     },
   );
 
-  it("serves Python's ftplib", async () => {
+  it.skipIf(!isInstalled("python3"))("serves Python's ftplib", async () => {
     await using server = await start();
     await writeFile(join(server.dataFolder, "f.txt"), "content");
     const { output, code } = await run("python3", ["-c", PYTHON, String(server.controlPort)]);

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { isInstalled } from "../support/programs.ts";
 import { client, dataPath, server, useLoggedInClient } from "./logged-in-client.ts";
 
 useLoggedInClient({});
@@ -33,8 +34,6 @@ it("takes OPTS UTF-8 for OPTS UTF8", async () => {
 });
 
 describe("urgent data", () => {
-  const python = spawnSync("python3", ["--version"]).status === 0;
-
   /** Sends each part on the control connection of a session that uploads; what came back. */
   const abortWith = (parts: string): string => {
     const script = `
@@ -59,7 +58,7 @@ print(lines.readline()[:3]); print(lines.readline()[:3]); print(say("NOOP")[:3])
     return stdout.trim().replaceAll(/\s+/gu, " ");
   };
 
-  it.skipIf(!python).each([
+  it.skipIf(!isInstalled("python3")).each([
     ["all of ABOR", `[(True, b"ABOR\\r\\n")]`],
     [
       "IAC IP, then DM, before ABOR",

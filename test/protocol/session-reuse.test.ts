@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isInstalled } from "../support/programs.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
@@ -66,7 +67,7 @@ describe.each(VERSIONS)("%s", (version) => {
     expect(await upload(client, client.tlsSession, only)).toBe(226);
   });
 
-  it.each(["explicit", "implicit"])(
+  it.skipIf(!isInstalled("curl")).each(["explicit", "implicit"])(
     "serves curl, which takes no tickets of 1.2: %s",
     async (mode) => {
       const url =
@@ -82,27 +83,30 @@ describe.each(VERSIONS)("%s", (version) => {
     },
   );
 
-  it("serves Python's ftplib once it is told to resume", async () => {
-    const script = [
-      "import ftplib, ssl, sys",
-      "class Resuming(ftplib.FTP_TLS):",
-      "    def ntransfercmd(self, cmd, rest=None):",
-      "        conn, size = ftplib.FTP.ntransfercmd(self, cmd, rest)",
-      "        return self.context.wrap_socket(conn, session=self.sock.session), size",
-      "context = ssl._create_unverified_context()",
-      `context.minimum_version = context.maximum_version = ssl.TLSVersion.${version.replace(".", "_")}`,
-      "ftp = Resuming(context=context)",
-      `ftp.connect("127.0.0.1", ${String(server.controlPort)}, timeout=30)`,
-      'ftp.login("alice", "secret"); ftp.prot_p()',
-      "for _ in range(3):",
-      `    ftp.storbinary("STOR python.bin", open(sys.argv[1], "rb"))`,
-      "data = []",
-      'ftp.retrbinary("RETR python.bin", data.append)',
-      'assert b"".join(data) == open(sys.argv[1], "rb").read()',
-    ].join("\n");
-    await run("python3", ["-c", script, join(server.folder, "local.bin")]);
-    expect(stored("python.bin").equals(content)).toBe(true);
-  });
+  it.skipIf(!isInstalled("python3"))(
+    "serves Python's ftplib once it is told to resume",
+    async () => {
+      const script = [
+        "import ftplib, ssl, sys",
+        "class Resuming(ftplib.FTP_TLS):",
+        "    def ntransfercmd(self, cmd, rest=None):",
+        "        conn, size = ftplib.FTP.ntransfercmd(self, cmd, rest)",
+        "        return self.context.wrap_socket(conn, session=self.sock.session), size",
+        "context = ssl._create_unverified_context()",
+        `context.minimum_version = context.maximum_version = ssl.TLSVersion.${version.replace(".", "_")}`,
+        "ftp = Resuming(context=context)",
+        `ftp.connect("127.0.0.1", ${String(server.controlPort)}, timeout=30)`,
+        'ftp.login("alice", "secret"); ftp.prot_p()',
+        "for _ in range(3):",
+        `    ftp.storbinary("STOR python.bin", open(sys.argv[1], "rb"))`,
+        "data = []",
+        'ftp.retrbinary("RETR python.bin", data.append)',
+        'assert b"".join(data) == open(sys.argv[1], "rb").read()',
+      ].join("\n");
+      await run("python3", ["-c", script, join(server.folder, "local.bin")]);
+      expect(stored("python.bin").equals(content)).toBe(true);
+    },
+  );
 });
 
 it("serves a client without tickets over many data connections", async () => {
@@ -117,7 +121,7 @@ it("serves a client without tickets over many data connections", async () => {
   expect(await upload(client, undefined, options)).toBe(522);
 });
 
-it("serves lftp", async () => {
+it.skipIf(!isInstalled("lftp"))("serves lftp", async () => {
   const script = [
     "set ssl:verify-certificate no; set ftp:ssl-force yes; set ftp:ssl-protect-data yes",
     "set net:max-retries 1; set cmd:fail-exit yes",
