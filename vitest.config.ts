@@ -25,6 +25,8 @@ export default defineConfig({
   test: {
     // A process for each file: programs that are evaluated stay in memory for good.
     pool: "forks",
+    // How long `expect.poll` asks: on a busy machine another process takes more than the usual second.
+    expect: { poll: { timeout: 15 * SECOND_MILLISECONDS } },
     projects: [
       ...QUICK.map((name) => project(name, 20 * SECOND_MILLISECONDS, {})),
       ...HEAVY.map((name, index) =>

@@ -2,12 +2,12 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeSelfSigned } from "../../infra/certificate/self-signed.ts";
 import { PEBBLE } from "../../scripts/go-tools.mjs";
+import { freePorts } from "../support/free-ports.ts";
 
 export interface PebbleOptions {
   /** Keys of external accounts by id; given: the authority wants one. */
@@ -36,7 +36,7 @@ export async function startPebble(options: PebbleOptions = {}): Promise<Pebble> 
   await using started = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "gangway-pebble-"));
   started.defer(() => rm(folder, { recursive: true, force: true }));
-  const [port, managementPort, dnsPort, dnsManagementPort] = await freePorts(4);
+  const [port, managementPort, dnsPort, dnsManagementPort] = await freePorts(LOOPBACK, 4);
   const endpoint = await makeSelfSigned({ names: ["localhost", LOOPBACK], validDays: 2 });
   const trustFile = join(folder, "endpoint.pem");
   const keyFile = join(folder, "endpoint.key");
@@ -118,22 +118,6 @@ function run(program: string, args: readonly string[], env: object): AsyncDispos
       await once(child, "exit");
     },
   };
-}
-
-/** Programs that take no listening socket have to be told a number. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, LOOPBACK);
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  return servers.map((server) => {
-    const address = server.address();
-    server.close();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
 }
 
 async function answering(host: string, port: number | undefined): Promise<void> {

@@ -5,7 +5,8 @@ import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import type { ServerSettingsFile } from "#contract";
-import { freePorts, startServer, type TestServer } from "../support/server.ts";
+import { freePorts } from "../support/free-ports.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
 const HOST = "127.0.0.1";

@@ -4,7 +4,8 @@ import { writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freePorts, startServer, type TestServer } from "../support/server.ts";
+import { freePorts } from "../support/free-ports.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient, type WireReply } from "../support/wire-client.ts";
 
 const CLIENT = "127.0.0.1";

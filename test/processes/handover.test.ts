@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { hashPassword } from "../../server/auth/password-hash.ts";
-import { freePorts } from "../support/server.ts";
+import { freePorts } from "../support/free-ports.ts";
 import { SocketHolder, statusOf, type Unit } from "../support/socket-holder.ts";
 import { WireClient } from "../support/wire-client.ts";
 

@@ -4,7 +4,8 @@ import { rename, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import type { ServerSettingsFile } from "#contract";
-import { freePorts, startServer, type TestServer } from "../support/server.ts";
+import { freePorts } from "../support/free-ports.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
 type Listen = ServerSettingsFile["listen"];

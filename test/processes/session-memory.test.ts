@@ -28,11 +28,12 @@ test.runIf(process.platform === "linux")(
       await client.login();
       await client.expect("QUIT", 221);
     };
+    let inRush = 0;
     for (let begun = 0; begun < SESSIONS; begun += AT_ONCE) {
       await Promise.all(Array.from({ length: AT_ONCE }, visit));
+      inRush = Math.max(inRush, heapPages(server));
     }
-    const inRush = heapPages(server);
-    // Left to V8, it would be a third more (125 beside 95).
+    // With V8's own space for new objects it would be a quarter more (119 beside 95).
     expect(inRush).toBeLessThan(112);
     const most = inRush * 0.8;
     // V8 itself gives pages back only some eight seconds after it has looked for garbage.

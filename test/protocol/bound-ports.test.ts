@@ -2,7 +2,8 @@
 import { writeFileSync, renameSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { joinDeployment, ContractError, type ServerSettingsFile } from "#contract";
-import { freePorts, startServer, type TestServer } from "../support/server.ts";
+import { freePorts } from "../support/free-ports.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 import { ConnectionClosedError, WireClient } from "../support/wire-client.ts";
 
 type Sites = NonNullable<ServerSettingsFile["sites"]>;

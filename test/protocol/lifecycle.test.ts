@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { rename, writeFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import type { ServerSettingsFile } from "#contract";
+import { freePorts } from "../support/free-ports.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
@@ -56,7 +57,7 @@ describe("reload", () => {
     await using server = await startServer();
     await using client = await WireClient.open(server.host, server.controlPort);
     await client.login();
-    const moved = server.passivePorts.last + 1;
+    const [moved = 0] = await freePorts(server.host, 1);
     await change(server, { listen: { addresses: [server.host], controlPort: moved } });
     expect(await client.code("NOOP")).toBe(200);
     await using other = await WireClient.open(server.host, moved);

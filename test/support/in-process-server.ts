@@ -19,7 +19,7 @@ import { FtpServer } from "../../server/session/server.ts";
 import type { ServerView, SiteView } from "../../server/session/view.ts";
 import { openView } from "../../server/startup/views.ts";
 import type { StorageAdapter } from "../../server/storage/storage.ts";
-import { freePorts } from "./server.ts";
+import { freePorts, giveBackPorts } from "./free-ports.ts";
 
 export interface InProcessServer extends AsyncDisposable {
   readonly host: string;
@@ -50,7 +50,8 @@ const NAMELESS: HostNameResolver = {
 export async function startInProcess(options: InProcessOptions): Promise<InProcessServer> {
   const host = "127.0.0.1";
   const dataFolder = await mkdtemp(join(tmpdir(), "gangway-test-"));
-  const [controlPort = 0, ...passive] = await freePorts(host, 12);
+  const ports = await freePorts(host, 12);
+  const [controlPort = 0, ...passive] = ports;
   const range = { first: passive[0] ?? 0, last: passive.at(-1) ?? 0 };
   const cheap = { logCost: 4, blockSize: 8, parallelism: 1 };
   const settings = parseWith(serverSettingsSchema, {
@@ -109,6 +110,7 @@ export async function startInProcess(options: InProcessOptions): Promise<InProce
       await listeners[Symbol.asyncDispose]();
       await server.drain({ deadline: AbortSignal.timeout(100), idleMilliseconds: 0 });
       await view.passivePorts[Symbol.asyncDispose]();
+      giveBackPorts(ports);
       await rm(dataFolder, { recursive: true, force: true });
     },
   };

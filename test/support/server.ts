@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { formatRange, type Permission, type PortRange, type ServerSettingsFile } from "#contract";
 import { hashPassword } from "../../server/auth/password-hash.ts";
 import { makeTestCertificate } from "./certificate.ts";
+import { freePorts, giveBackPorts } from "./free-ports.ts";
 
 export interface TestServerOptions {
   /** Merged over the defaults below; nested objects are replaced. */
@@ -141,6 +141,7 @@ async function tryStart(options: TestServerOptions): Promise<TestServer | string
       child.kill("SIGKILL");
       await once(child, "close");
     }
+    giveBackPorts(ports);
     await rm(folder, { recursive: true, force: true });
   };
 
@@ -165,34 +166,4 @@ async function tryStart(options: TestServerOptions): Promise<TestServer | string
     logged,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/** Below the range that systems take for outgoing connections. */
-const LOWEST = 20_000;
-const HIGHEST = 32_000;
-
-/** Finds contiguous ports that could be bound a moment ago. */
-export async function freePorts(host: string, count: number): Promise<readonly number[]> {
-  for (;;) {
-    const first = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST - count));
-    const ports = Array.from({ length: count }, (_, index) => first + index);
-    const servers: Server[] = [];
-    try {
-      for (const port of ports) {
-        const server = createServer();
-        servers.push(server);
-        server.listen({ host, port });
-        await once(server, "listening");
-      }
-      return ports;
-    } catch {
-      // One is taken: try elsewhere.
-    } finally {
-      await Promise.all(
-        servers
-          .filter((server) => server.listening)
-          .map((server) => new Promise((resolve) => server.close(resolve))),
-      );
-    }
-  }
 }

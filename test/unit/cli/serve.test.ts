@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { findFreePorts } from "../../support/loopback.ts";
+import { freePorts } from "../../support/free-ports.ts";
 
 const GANGWAY = join(import.meta.dirname, "../../../cli/gangway.mjs");
 
@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 it("serve runs the server, passes signals on, and ends when it has drained", async () => {
-  const controlPort = await findFreePorts(3);
+  const [controlPort = 0] = await freePorts("127.0.0.1", 3);
   const settings = join(folder, "settings.json");
   await writeFile(
     settings,

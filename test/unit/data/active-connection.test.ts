@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { connectActive } from "../../../server/data/active-connection.ts";
-import { findFreePorts } from "../../support/loopback.ts";
+import { freePorts } from "../../support/free-ports.ts";
 
 const never = new AbortController().signal;
 let clients: Server[] = [];
@@ -10,7 +10,7 @@ let sockets: Socket[] = [];
 let localPort: number;
 
 beforeEach(async () => {
-  localPort = await findFreePorts(1);
+  [localPort = 0] = await freePorts("127.0.0.1", 1);
 });
 
 afterEach(() => {
@@ -58,7 +58,7 @@ test("a pair of endpoints that exists already gets an ephemeral port", async () 
 });
 
 test("a client that does not listen is an error", async () => {
-  const port = await findFreePorts(1);
+  const [port = 0] = await freePorts("127.0.0.1", 1);
   await expect(connectActive({ address: "127.0.0.1", port }, local())).rejects.toMatchObject({
     code: "ECONNREFUSED",
   });

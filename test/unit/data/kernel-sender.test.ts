@@ -80,7 +80,10 @@ test.runIf(native)(
     const left = calls.unacknowledgedBytes(descriptorOf(accepted) ?? -1) ?? 0;
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThan(moved);
-    expect(await lookUpUnacknowledgedBytes(accepted)).toBe(left);
+    // The client's system may have acknowledged more meanwhile.
+    const looked = await lookUpUnacknowledgedBytes(accepted);
+    expect(looked).toBeGreaterThan(0);
+    expect(looked).toBeLessThanOrEqual(left);
     let received = 0;
     await new Promise<void>((resolve) => {
       client.on("data", (chunk: Buffer) => {

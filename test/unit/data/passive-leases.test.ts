@@ -9,7 +9,7 @@ import {
   type SharedPassivePortsOptions,
 } from "../../../server/data/shared-passive-ports.ts";
 import { NULL_LOGGER } from "../../../server/logging/json-logger.ts";
-import { findFreePorts } from "../../support/loopback.ts";
+import { freePorts } from "../../support/free-ports.ts";
 
 const PORTS = 4;
 const CLIENT = { peerAddress: "127.0.0.1" };
@@ -19,7 +19,7 @@ const clients: Socket[] = [];
 let first: number;
 
 beforeEach(async () => {
-  first = await findFreePorts(PORTS);
+  [first = 0] = await freePorts("127.0.0.1", PORTS);
 });
 afterEach(async () => {
   vi.useRealTimers();

@@ -9,7 +9,7 @@ import {
   type SharedPassivePortsOptions,
 } from "../../../server/data/shared-passive-ports.ts";
 import { NULL_LOGGER } from "../../../server/logging/json-logger.ts";
-import { findFreePorts } from "../../support/loopback.ts";
+import { freePorts } from "../../support/free-ports.ts";
 
 const HOST = "127.0.0.1";
 const PORTS = 4;
@@ -20,7 +20,7 @@ const clients: Socket[] = [];
 let first: number;
 
 beforeEach(async () => {
-  first = await findFreePorts(PORTS);
+  [first = 0] = await freePorts("127.0.0.1", PORTS);
 });
 afterEach(async () => {
   for (const client of clients.splice(0)) client.destroy();

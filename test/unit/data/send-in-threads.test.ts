@@ -154,7 +154,7 @@ describe.runIf(native)("large downloads on threads", () => {
     expect(outcome).toMatchObject({ kind: "aborted" });
     expect(received).toBeLessThan(BYTES);
     expect(startSending).toHaveBeenCalledTimes(1);
-    await vi.waitFor(() => expect(openDescriptors()).toBeLessThanOrEqual(before));
+    await expect.poll(openDescriptors).toBeLessThanOrEqual(before);
   });
 
   test("fail when the client resets the connection", async () => {

@@ -7,7 +7,7 @@ import {
   type SharedPassivePortsOptions,
 } from "../../../server/data/shared-passive-ports.ts";
 import type { LogFields, Logger } from "../../../server/logging/logger.ts";
-import { findFreePorts } from "../../support/loopback.ts";
+import { freePorts } from "../../support/free-ports.ts";
 
 const PORTS = 3;
 const never = new AbortController().signal;
@@ -22,7 +22,7 @@ const logger: Logger = {
 };
 
 beforeEach(async () => {
-  first = await findFreePorts(PORTS);
+  [first = 0] = await freePorts("127.0.0.1", PORTS);
   events = [];
 });
 
@@ -151,7 +151,7 @@ test("an accepted connection frees its port for the same client", async () => {
 
 test("ports that are listened on already go before others, once there are enough", async () => {
   const count = 100;
-  const from = await findFreePorts(count);
+  const [from = 0] = await freePorts("127.0.0.1", count);
   const ports = openPorts({ ranges: [{ first: from, last: from + count - 1 }] });
   const used = new Set<number>();
   for (let leased = 0; leased < 2 * count; leased++) {
