@@ -62,7 +62,7 @@ const TRIM: Release = {
   quietMilliseconds: 250,
   run: () => systemCalls()?.releaseMemory(),
 };
-/** Everything waits while V8 looks what is in use, some 2 ms for each MiB. */
+/** Everything waits while V8 looks what is in use, some 2 ms for each MiB; garbage counts for the limit. */
 const MOST_HEAP_BYTES = 32 * 1024 * 1024;
 
 /**

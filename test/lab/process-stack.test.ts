@@ -1,11 +1,13 @@
 /** The real stack at the level `process`: any computer, loopback only, no privileges. */
 import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { LOWEST_UNPRIVILEGED_PORT } from "#contract";
+import { BUNDLE_LAYOUT, LOWEST_UNPRIVILEGED_PORT } from "#contract";
 import { listAt, textAt } from "../../lab/cloud/values.ts";
 import { effectsOfLevel } from "../../lab/effects-of-level.ts";
 import { readLabFile } from "../../lab/lab-file.ts";
 import { findProcess, livingRoles } from "../../lab/processes.ts";
+import { systemCalls } from "../../server/native/system-calls.ts";
 import { LabStack } from "../support/lab-stack.ts";
 import { WireClient } from "../support/wire-client.ts";
 
@@ -46,7 +48,7 @@ describe("the stack at the level process", () => {
     expect(JSON.parse(first)).toMatchObject({ event: "listening", addresses: "127.0.0.1" });
   });
 
-  it.runIf(process.platform === "linux")(
+  it.runIf(systemCalls())(
     "runs the delivered runtime, with the library for system calls",
     () => {
       const server = livingRoles(stack.folder).find((role) => role.startsWith("server-")) ?? "";
@@ -55,7 +57,8 @@ describe("the stack at the level process", () => {
         "utf8",
       );
       expect(mappings).toContain(`${stack.folder}/releases/`);
-      expect(mappings).toMatch(/\/bin\/koffi\.node$/mu);
+      const library = join(dirname(BUNDLE_LAYOUT.node), "koffi.node");
+      expect(mappings).toContain(`/${library}`);
     },
   );
 
