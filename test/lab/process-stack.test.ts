@@ -48,19 +48,16 @@ describe("the stack at the level process", () => {
     expect(JSON.parse(first)).toMatchObject({ event: "listening", addresses: "127.0.0.1" });
   });
 
-  it.runIf(systemCalls())(
-    "runs the delivered runtime, with the library for system calls",
-    () => {
-      const server = livingRoles(stack.folder).find((role) => role.startsWith("server-")) ?? "";
-      const mappings = readFileSync(
-        `/proc/${String(findProcess(stack.folder, server))}/maps`,
-        "utf8",
-      );
-      expect(mappings).toContain(`${stack.folder}/releases/`);
-      const library = join(dirname(BUNDLE_LAYOUT.node), "koffi.node");
-      expect(mappings).toContain(`/${library}`);
-    },
-  );
+  it.runIf(systemCalls())("runs the delivered runtime, with the library for system calls", () => {
+    const server = livingRoles(stack.folder).find((role) => role.startsWith("server-")) ?? "";
+    const mappings = readFileSync(
+      `/proc/${String(findProcess(stack.folder, server))}/maps`,
+      "utf8",
+    );
+    expect(mappings).toContain(`${stack.folder}/releases/`);
+    const library = join(dirname(BUNDLE_LAYOUT.node), "koffi.node");
+    expect(mappings).toContain(`/${library}`);
+  });
 
   it("serves a site at ports of its own, explicit and implicit, which the probe has proven", async () => {
     const ports = stack.settings.sites[1]?.bindings.map(({ port = 0 }) => port) ?? [];
