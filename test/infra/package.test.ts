@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
-import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { SECRET_SETTINGS, settingsSchema } from "#contract";
 import { COMPONENT } from "../../infra/package/names.ts";
 import { GangwayPackage } from "../../infra/package/provider.ts";
@@ -49,9 +49,9 @@ const registeredNames = (type: string) =>
 describe("the component package", () => {
   it("makes the component of this repository from what a program in any language passes", async () => {
     await construct({ settings: SETTINGS, location: "westeurope" });
-    await vi.waitFor(() =>
-      expect(registeredNames("azure-native:network:NetworkSecurityGroup")).toHaveLength(2),
-    );
+    await expect
+      .poll(() => registeredNames("azure-native:network:NetworkSecurityGroup"))
+      .toHaveLength(2);
     const [group] = registeredNames("azure-native:resources:ResourceGroup");
     expect(group).toMatchObject({ location: "westeurope" });
     expect(JSON.stringify(group)).toContain("partners");
@@ -68,9 +68,9 @@ describe("the component package", () => {
     for (const [name, settings] of kinds) {
       await construct({ settings, location: "westeurope" }, name);
     }
-    await vi.waitFor(() =>
-      expect(registeredNames("azure-native:monitor:ScheduledQueryRule")).toHaveLength(14),
-    );
+    await expect
+      .poll(() => registeredNames("azure-native:monitor:ScheduledQueryRule"))
+      .toHaveLength(14);
     const own = registered.filter(({ type }) => type !== COMPONENT);
     const keys = own.map(({ type, name }) => `${type} ${name}`);
     expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([]);

@@ -78,8 +78,9 @@ describe("our own server", () => {
       setting: "passivePorts",
     });
     const wider = await probeHost({ ...options, passivePorts: { first, last: last - 6 } });
-    const failed = idsOf(wider, "failed");
-    expect(failed.includes("passivePort") || failed.includes("outsidePorts")).toBe(true);
+    // Which check finds a port outside first depends on where in its range the server begins.
+    const revealing = ["passivePort", "edgePorts", "outsidePorts"];
+    expect(idsOf(wider, "failed").some((id) => revealing.includes(id))).toBe(true);
   });
 
   it("keeps the probe out when it does not know the password", async () => {

@@ -1,8 +1,7 @@
 /** The whole probe against a scripted server: what it proves, and how it goes on after a failure. */
-import { createServer } from "node:net";
-import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { holds, probeHost, type ProbeOptions } from "../../probe/index.ts";
+import { freePorts } from "../support/free-ports.ts";
 import { makeNamedCertificate } from "../support/named-certificate.ts";
 import { find, idsOf, optionsFor, probe } from "../support/probing.ts";
 import {
@@ -149,11 +148,7 @@ describe("after a failure", () => {
   });
 
   it("a port that refuses has a report, too", async () => {
-    const taken = createServer();
-    await once(taken.listen(0, "127.0.0.1"), "listening");
-    const address = taken.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
-    await new Promise((resolve) => taken.close(resolve));
+    const [port = 0] = await freePorts("127.0.0.1", 1);
     const report = await probeHost({
       host: "127.0.0.1",
       password: "-",

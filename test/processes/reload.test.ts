@@ -7,6 +7,7 @@ import { connect } from "node:tls";
 import { expect, it } from "vitest";
 import type { ServerSettingsFile } from "#contract";
 import { makeTestCertificate } from "../support/certificate.ts";
+import { freePorts } from "../support/free-ports.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
 
@@ -43,9 +44,9 @@ it.each([[1], [2]])(
   async (workers) => {
     await using server = await startServer({ tls: true, settings: { workers } });
     const { settings, certificateFile, host } = server;
-    const squatter = createServer().listen(0, host);
+    const [healthProbePort = 0] = await freePorts(host, 1);
+    const squatter = createServer().listen(healthProbePort, host);
     await once(squatter, "listening");
-    const { port: healthProbePort } = squatter.address() as AddressInfo;
     const wanted = { listen: { ...settings.listen, healthProbePort } };
     await reload(server, wanted, "settingsRefused");
     const before = await fingerprintOf(server);

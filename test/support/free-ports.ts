@@ -5,24 +5,33 @@ import { createServer, type Server } from "node:net";
 /** Below the range that systems take for outgoing connections. */
 const LOWEST = 20_000;
 const HIGHEST = 32_000;
-/** Test files that run at the same time, one in each of vitest's places, draw from a part each. */
+/** Test files that run at the same time, up to eight, draw from a part each. */
 const PLACES = 8;
 const WIDTH = (HIGHEST - LOWEST) / PLACES;
+
+const MOST_TRIES = 500;
+/** What a port is that somebody else has, or that this user may not have. */
+const BUSY = new Set(["EADDRINUSE", "EACCES"]);
 
 /** What this test file has drawn: a port that nobody listens on yet is not free for another use. */
 const drawn = new Set<number>();
 
-/** Draws contiguous ports that could be bound a moment ago. */
+/**
+ * Draws contiguous ports that could be bound a moment ago.
+ *
+ * @throws Error when there are none, or the address is none of this computer's
+ */
 export async function freePorts(host: string, count: number): Promise<readonly number[]> {
   const place = (Number(process.env["VITEST_POOL_ID"] ?? 1) - 1) % PLACES;
-  for (;;) {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
     const first = LOWEST + place * WIDTH + Math.floor(Math.random() * (WIDTH - count));
     const ports = Array.from({ length: count }, (_, index) => first + index);
     if (ports.some((port) => drawn.has(port))) continue;
-    if (!(await canListen(host, ports))) continue;
     for (const port of ports) drawn.add(port);
-    return ports;
+    if (await canListen(host, ports)) return ports;
+    giveBackPorts(ports);
   }
+  throw new Error(`${host} has no ${String(count)} contiguous free ports for this test`);
 }
 
 /** They may be drawn again. */
@@ -39,9 +48,9 @@ async function canListen(host: string, ports: readonly number[]): Promise<boolea
       await once(server, "listening");
     }
     return true;
-  } catch {
-    // Somebody has one of them: that is the answer.
-    return false;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && BUSY.has(String(error.code))) return false;
+    throw error;
   } finally {
     const listening = servers.filter((server) => server.listening);
     await Promise.all(

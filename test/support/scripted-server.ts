@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { PortRange } from "#contract";
+import { freePorts, giveBackPorts } from "./free-ports.ts";
 import { makeNamedCertificate } from "./named-certificate.ts";
 import { ScriptedSession } from "./scripted-session.ts";
 import { ServerState, type Script } from "./scripted-state.ts";
@@ -25,30 +26,24 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly heard: readonly { readonly line: string; readonly secured: boolean }[];
 }
 
-/** Listens on every port of a free range; another range is tried when one is taken. */
+/** Listens on the first `size` ports of a range of `total`; its neighbours stay free. */
 async function listenOnRange(
   size: number,
   total: number,
   accept: (port: number, socket: Socket) => void,
-): Promise<{ readonly first: number; readonly listeners: readonly Server[] }> {
-  for (let attempt = 0; ; attempt += 1) {
-    const first = 20000 + Math.floor(Math.random() * 9000);
-    const listeners: Server[] = [];
-    try {
-      for (let port = first; port < first + size; port += 1) {
-        const listener = createServer((socket) => {
-          accept(port, socket);
-        });
-        listener.listen(port, ADDRESS);
-        await once(listener, "listening");
-        listeners.push(listener);
-      }
-      return { first, listeners };
-    } catch (error) {
-      for (const listener of listeners) listener.close();
-      if (attempt > 20) throw new Error(`no ${String(total)} free ports`, { cause: error });
-    }
+) {
+  const drawn = await freePorts(ADDRESS, 1 + total + 1);
+  const first = (drawn[0] ?? 0) + 1;
+  const listeners: Server[] = [];
+  for (let port = first; port < first + size; port += 1) {
+    const listener = createServer((socket) => {
+      accept(port, socket);
+    });
+    listener.listen(port, ADDRESS);
+    await once(listener, "listening");
+    listeners.push(listener);
   }
+  return { first, listeners, drawn };
 }
 
 export async function startScriptedServer(changes: Partial<Script> = {}): Promise<ScriptedServer> {
@@ -77,7 +72,7 @@ export async function startScriptedServer(changes: Partial<Script> = {}): Promis
     ...changes,
   };
   const state = new ServerState(script);
-  const { first, listeners } = await listenOnRange(
+  const { first, listeners, drawn } = await listenOnRange(
     script.leasedSize + (script.listenAfterRange ? 1 : 0),
     rangeSize,
     (port, socket) => {
@@ -107,6 +102,7 @@ export async function startScriptedServer(changes: Partial<Script> = {}): Promis
     async [Symbol.asyncDispose]() {
       for (const server of [plain, implicit, ...listeners]) server.close();
       for (const socket of state.sockets) socket.destroy();
+      giveBackPorts(drawn);
       return Promise.resolve();
     },
   };

@@ -77,9 +77,11 @@ async function tryStart(options: TestServerOptions): Promise<TestServer | string
   const settingsFile = join(folder, "settings.json");
   const certificateFile = join(folder, "certificate.pem");
   await mkdir(dataFolder);
-  const ports = await freePorts(host, 2 + (options.passivePorts ?? 20));
-  const [controlPort = 0, implicitTlsPort = 0] = ports;
-  const passivePorts = { first: controlPort + 2, last: controlPort + ports.length - 1 };
+  const passiveCount = options.passivePorts ?? 20;
+  // Nobody else gets the data port of active mode, just below, nor the one behind the range.
+  const ports = await freePorts(host, 1 + 2 + passiveCount + 1);
+  const [, controlPort = 0, implicitTlsPort = 0] = ports;
+  const passivePorts = { first: controlPort + 2, last: controlPort + 1 + passiveCount };
   if (options.tls === true) await writeFile(certificateFile, (await makeTestCertificate()).pem);
   const accounts = await Promise.all(
     Object.entries(options.accounts ?? { alice: "secret" }).map(async ([name, password]) => ({
