@@ -69,10 +69,12 @@ function newest() {
 }
 
 function median(workload, server, key) {
-  const values = report.passes
-    .filter((pass) => pass.workload === workload && pass.server === server)
-    .flatMap((pass) => pass.values?.[key] ?? [])
-    .toSorted((a, b) => a - b);
+  const own = (pass) => pass.workload === workload && pass.server === server;
+  return medianOf(report.passes.filter(own), key);
+}
+
+function medianOf(passes, key) {
+  const values = passes.flatMap((pass) => pass.values?.[key] ?? []).toSorted((a, b) => a - b);
   const middle = values.length >> 1;
   if (values.length === 0) return undefined;
   return values.length % 2 === 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
@@ -80,10 +82,7 @@ function median(workload, server, key) {
 
 /** How much slower than at their best processors or memory were beside the pass in the middle. */
 function slowness() {
-  const values = report.passes
-    .flatMap((pass) => pass.values?.processor_slowness ?? [])
-    .toSorted((a, b) => a - b);
-  const middle = values[values.length >> 1];
+  const middle = medianOf(report.passes, "processor_slowness");
   return middle === undefined
     ? ""
     : ` Beside half of the passes processors or memory were slower than at their best by more than ${(middle * 100).toFixed(0)} %.`;

@@ -7,13 +7,13 @@ import { countPorts, HIGHEST_PORT, type PortRange } from "#contract";
 export const LOOPBACK = "127.0.0.1";
 
 /** Holds ports until it is disposed, so that a set of them is free at the same time. */
-class HeldPorts implements AsyncDisposable {
+export class HeldPorts implements AsyncDisposable {
   readonly #servers: Server[] = [];
 
-  /** Binds a port on loopback; false when somebody has it. */
-  async take(port: number): Promise<boolean> {
+  /** Binds a port; false when somebody has it. */
+  async take(port: number, host = LOOPBACK): Promise<boolean> {
     const server = createServer();
-    server.listen({ host: LOOPBACK, port, exclusive: true });
+    server.listen({ host, port, exclusive: true });
     try {
       await once(server, "listening");
     } catch (error) {

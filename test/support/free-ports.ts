@@ -1,6 +1,5 @@
 /** Ports for tests: free, and drawn by nobody else. */
-import { once } from "node:events";
-import { createServer, type Server } from "node:net";
+import { HeldPorts } from "../../lab/process/free-ports.ts";
 
 /** Below the range that systems take for outgoing connections. */
 const LOWEST = 20_000;
@@ -10,8 +9,6 @@ const PLACES = 8;
 const WIDTH = (HIGHEST - LOWEST) / PLACES;
 
 const MOST_TRIES = 500;
-/** What a port is that somebody else has, or that this user may not have. */
-const BUSY = new Set(["EADDRINUSE", "EACCES"]);
 
 /** What this test file has drawn: a port that nobody listens on yet is not free for another use. */
 const drawn = new Set<number>();
@@ -40,21 +37,9 @@ export function giveBackPorts(ports: readonly number[]): void {
 }
 
 async function canListen(host: string, ports: readonly number[]): Promise<boolean> {
-  const servers: Server[] = [];
-  try {
-    for (const port of ports) {
-      const server = createServer().listen({ host, port });
-      servers.push(server);
-      await once(server, "listening");
-    }
-    return true;
-  } catch (error) {
-    if (error instanceof Error && "code" in error && BUSY.has(String(error.code))) return false;
-    throw error;
-  } finally {
-    const listening = servers.filter((server) => server.listening);
-    await Promise.all(
-      listening.map((server) => new Promise((resolve) => void server.close(resolve))),
-    );
+  await using held = new HeldPorts();
+  for (const port of ports) {
+    if (!(await held.take(port, host))) return false;
   }
+  return true;
 }
