@@ -4,6 +4,8 @@
 const WINDOW_BYTES = 16 * 1024 * 1024;
 /** Whoever takes less is served just as well by the event loop. */
 const FAST_BYTES_PER_MS = 400 * 1024;
+/** What the clock can tell apart. */
+const SHORTEST_MS = 0.001;
 
 /**
  * Judges by what was moved last. A client that never let its socket fill up keeps up with us, however
@@ -15,6 +17,7 @@ export class ClientPace {
   #bytes = 0;
   #filled = false;
   #keepsUp = false;
+  #bytesPerMs = 0;
 
   constructor(nowMs: () => number = () => performance.now()) {
     this.#nowMs = nowMs;
@@ -24,6 +27,11 @@ export class ClientPace {
   /** False until enough has moved to tell. */
   get keepsUp(): boolean {
     return this.#keepsUp;
+  }
+
+  /** What it takes in so much time, by what was moved last; 0 when nobody knows. */
+  bytesIn(milliseconds: number): number {
+    return this.#bytesPerMs * milliseconds;
   }
 
   /** Bytes went out without waiting. */
@@ -49,11 +57,13 @@ export class ClientPace {
     this.#bytes = 0;
     this.#filled = false;
     this.#keepsUp = false;
+    this.#bytesPerMs = 0;
   }
 
   #judge(filled: boolean): void {
-    const keepsUp = !filled || this.#bytes >= (this.#nowMs() - this.#begunMs) * FAST_BYTES_PER_MS;
+    const bytesPerMs = this.#bytes / Math.max(this.#nowMs() - this.#begunMs, SHORTEST_MS);
     this.restart();
-    this.#keepsUp = keepsUp;
+    this.#keepsUp = !filled || bytesPerMs >= FAST_BYTES_PER_MS;
+    this.#bytesPerMs = bytesPerMs;
   }
 }

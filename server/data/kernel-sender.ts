@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { SystemCalls } from "../native/system-calls.ts";
 import { ClientPace } from "./client-pace.ts";
 import type { DiskPace } from "./disk-pace.ts";
-import { sendThreads } from "./send-threads.ts";
+import { PATIENCE_MS, sendThreads } from "./send-threads.ts";
 import { descriptorOf, holdReading } from "./socket-descriptor.ts";
 
 /** Bytes that one call may move: a tenth of a millisecond. */
@@ -11,7 +11,10 @@ const MOST_BYTES = 512 * 1024;
 /** Less is read and written just as fast. */
 const LEAST_BYTES = 128 * 1024;
 /** What a thread sends at once: some ten milliseconds; less is not worth the way there. */
-const MOST_THREAD_BYTES = 32 * 1024 * 1024;
+const PART_BYTES = 32 * 1024 * 1024;
+/** The same where nobody else wants a thread: at most, and as long as somebody would wait for one. */
+const LONE_PART_BYTES = 256 * 1024 * 1024;
+/** What is left of a file, and less than this, goes on in steps. */
 const LEAST_THREAD_BYTES = 4 * 1024 * 1024;
 
 export type Step =
@@ -82,9 +85,16 @@ export class KernelSender {
    */
   inThread(position: number, end: number): Promise<number> | undefined {
     const { sizeBytes, socket } = this.#options;
-    const bytes = Math.min(MOST_THREAD_BYTES, Math.min(end, sizeBytes) - position);
+    const bytes = Math.min(this.#partBytes, Math.min(end, sizeBytes) - position);
     if (!this.#works || !this.#clientPace.keepsUp || bytes < LEAST_THREAD_BYTES) return undefined;
     return socket.destroyed ? undefined : this.#sendInThread(position, bytes);
+  }
+
+  /** The way to a thread and back costs the event loop a third of a millisecond. */
+  get #partBytes(): number {
+    if (!sendThreads.isUnused) return PART_BYTES;
+    const bytes = Math.ceil(this.#clientPace.bytesIn(PATIENCE_MS));
+    return Math.min(Math.max(bytes, PART_BYTES), LONE_PART_BYTES);
   }
 
   async #sendInThread(position: number, bytes: number): Promise<number> {

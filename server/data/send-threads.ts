@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 /** No command has been run for this long: nobody waits for a processor but the transfers. */
 const QUIET_MS = 100;
 /** After this a transfer goes on in the event loop. */
-const PATIENCE_MS = 50;
+export const PATIENCE_MS = 50;
 /** More than one on a processor: while one waits for its client, another sends. */
 const THREADS_PER_PROCESSOR = 4;
 const MOST_THREADS = 32;
@@ -42,6 +42,11 @@ export class SendThreads {
   /** Threads that libuv's pool needs, for these and for everything else. */
   get poolThreads(): number {
     return OTHER_THREADS + this.#quietThreads;
+  }
+
+  /** Nobody has a thread or waits for one. */
+  get isUnused(): boolean {
+    return this.#taken === 0 && this.#waiting.length === 0;
   }
 
   /** A command is run: the transfers make room. */

@@ -55,3 +55,24 @@ test("judges at once what was waited for, and forgets when it is told to", () =>
   pace.restart();
   expect(pace.keepsUp).toBe(false);
 });
+
+test("tells what the client takes in some time, by what was moved last", () => {
+  const { pace, pass } = openPace();
+  expect(pace.bytesIn(20)).toBe(0);
+  pass(8);
+  pace.moved(16 * MIB);
+  expect(pace.bytesIn(20)).toBe(40 * MIB);
+  pace.restart();
+  expect(pace.bytesIn(20)).toBe(0);
+  pass(64);
+  pace.waited(32 * MIB);
+  expect(pace.bytesIn(20)).toBe(10 * MIB);
+});
+
+test("a clock that does not move on says that the client is as fast as can be", () => {
+  const { pace } = openPace();
+  pace.waited(32 * MIB);
+  expect(pace.keepsUp).toBe(true);
+  expect(pace.bytesIn(20)).toBeGreaterThan(1024 * MIB);
+  expect(pace.bytesIn(20)).toBeLessThan(Infinity);
+});

@@ -7,6 +7,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { ClientPace } from "../../../server/data/client-pace.ts";
+import { sendThreads } from "../../../server/data/send-threads.ts";
 import { sendFile } from "../../../server/data/transfer.ts";
 import { systemCalls } from "../../../server/native/system-calls.ts";
 import { makeFolder } from "../../support/files.ts";
@@ -36,6 +37,7 @@ interface Download {
   readonly signal?: AbortSignal;
   readonly idleTimeoutSeconds?: number;
   readonly onBytes?: (count: number) => void;
+  readonly clientPace?: ClientPace;
   /** What the client does, instead of reading everything. */
   readonly read?: (client: Socket) => void;
 }
@@ -80,6 +82,17 @@ function openDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
+/** MiB of the largest part, while the client takes so much; every byte has arrived. */
+async function largestPart(mibPerMs: number): Promise<number> {
+  startSending?.mockClear();
+  const clientPace = new ClientPace(() => 0);
+  vi.spyOn(clientPace, "bytesIn").mockImplementation((ms) => ms * mibPerMs * MIB);
+  const { outcome, digest } = await download({ clientPace });
+  expect(outcome).toBe(BYTES);
+  expect(digest).toBe(digestOf(0, BYTES));
+  return Math.max(...(startSending?.mock.calls.map(([, , , bytes]) => bytes / MIB) ?? []));
+}
+
 describe.runIf(native)("large downloads on threads", () => {
   test("bring every byte, whatever part is asked for", async () => {
     for (const [offset, end] of [
@@ -99,6 +112,19 @@ describe.runIf(native)("large downloads on threads", () => {
       expect(digest).toBe(digestOf(offset, end));
     }
     expect(startSending).toHaveBeenCalled();
+  });
+
+  test("go out in parts of 32 MiB, and of more where nobody else wants a thread", async () => {
+    const alone: readonly [mibPerMs: number, part: number] = [0.8, 40];
+    for (const [mibPerMs, part] of [alone, [0.1, 32]] as const) {
+      expect(await largestPart(mibPerMs)).toBe(part);
+    }
+    expect(await sendThreads.take()).toBe(true);
+    try {
+      expect(await largestPart(alone[0])).toBe(32);
+    } finally {
+      sendThreads.give();
+    }
   });
 
   test("bring every byte whatever is collected meanwhile", async () => {
