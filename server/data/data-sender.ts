@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemCalls, type SystemCalls } from "../native/system-calls.ts";
 import { DataFlow, TransferError, type TransferOptions } from "./data-flow.ts";
 import { endPromptly } from "./prompt-end.ts";
+import { settlesSoon } from "./settles-soon.ts";
 import { descriptorOf, lookUpUnacknowledgedBytes } from "./socket-descriptor.ts";
 
 /** For the client's close after ours; those that wait for the reply 226 first lose this much. */
@@ -33,6 +34,16 @@ export class DataSender implements Disposable {
     // Read, so that the client's end or reset is noticed; what a client sends here has no meaning.
     socket.resume();
     if (socket instanceof TLSSocket) socket.once("end", this.#onEnd);
+  }
+
+  /** Under TLS. */
+  get isSecured(): boolean {
+    return this.#socket instanceof TLSSocket;
+  }
+
+  /** Node says in the next turn that what TLS has encrypted was written. */
+  get stepsInTurn(): "one" | "many" {
+    return this.isSecured ? "one" : "many";
   }
 
   /** Writes and waits until the kernel has all of it: `chunk` may be used again then. */
@@ -86,12 +97,12 @@ export class DataSender implements Disposable {
       }
       await this.write(last.subarray(bytes));
     }
-    const secured = this.#socket instanceof TLSSocket;
+    const secured = this.isSecured;
     let delivered = false;
     try {
       if (secured) {
         // Such an end may have arrived already, and is read before ours provokes the reset.
-        await nextTurn();
+        await settlesSoon(nextTurn());
         this.flow.throwIfFailed();
         if (this.#tellsEnd || this.#socket.readableEnded) {
           await this.#acknowledged(0, "doubtful");
@@ -99,7 +110,9 @@ export class DataSender implements Disposable {
         }
       }
       const early = this.#socket.readableEnded;
-      await this.flow.until((done) => void this.#socket.end(done));
+      const ending = this.flow.until((done) => void this.#socket.end(done));
+      if (secured) await settlesSoon(ending);
+      await ending;
       const confirmed = early || (await this.#confirm());
       await this.#acknowledged(
         secured ? SECURED_END_BYTES : FIN_BYTES,

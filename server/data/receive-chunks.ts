@@ -56,7 +56,10 @@ export async function receiveChunks(
       });
       wake = undefined;
       await flush();
-      if (!ended) await transferQuantum.ready();
+      if (ended) break;
+      await transferQuantum.ready();
+      // Node reads the next chunk when it comes.
+      transferQuantum.spend();
     }
     await flush();
     const held = converter?.end();

@@ -54,6 +54,11 @@ export class SendThreads {
     this.#disturbedMs = this.#nowMs();
   }
 
+  /** No command has been run for a while. */
+  get isQuiet(): boolean {
+    return this.#nowMs() - this.#disturbedMs >= QUIET_MS;
+  }
+
   /** Waits for a thread, first come first; false when none came free in time. */
   async take(): Promise<boolean> {
     if (this.#waiting.length === 0 && this.#taken < this.#most) {
@@ -85,8 +90,7 @@ export class SendThreads {
   }
 
   get #most(): number {
-    const isQuiet = this.#nowMs() - this.#disturbedMs >= QUIET_MS;
-    return isQuiet ? this.#quietThreads : this.#perProcess(this.#processors);
+    return this.isQuiet ? this.#quietThreads : this.#perProcess(this.#processors);
   }
 
   get #quietThreads(): number {

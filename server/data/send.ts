@@ -10,6 +10,7 @@ import { DataSender } from "./data-sender.ts";
 import { DiskPace } from "./disk-pace.ts";
 import { openSource } from "./file-source.ts";
 import { KernelSender } from "./kernel-sender.ts";
+import { settlesSoon } from "./settles-soon.ts";
 import { mayEndPromptly, PROMPT_BYTES, sendPromptly } from "./prompt-end.ts";
 import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 
@@ -61,10 +62,11 @@ export async function sendFile(
     const { end } = whole;
     for (let ended = prompt?.state === "sent"; !ended;) {
       // The first chunk waits for nobody: a small file does not queue behind large ones.
-      if (sender.flow.bytes > 0) await transferQuantum.ready();
+      if (sender.flow.bytes > 0) await transferQuantum.ready(sender.stepsInTurn);
       sender.flow.throwIfFailed();
       const sending = kernel?.inThread(position, end);
       if (sending !== undefined) {
+        transferQuantum.spend();
         const bytes = await sender.flow.ours(sending);
         if (bytes > 0) {
           position += bytes;
@@ -85,6 +87,7 @@ export async function sendFile(
       const most = options.rateLimiter?.chunkBytes() ?? room;
       const wanted = Math.min(room, most, end - position);
       const reading = source(buffer.subarray(0, wanted), position);
+      if (typeof reading !== "number") transferQuantum.spend();
       const count = typeof reading === "number" ? reading : await sender.flow.ours(reading);
       // A local file gives less than was asked for only at its end.
       ended = count === 0 || (count < wanted && handle.fileDescriptor !== undefined);
@@ -92,8 +95,7 @@ export async function sendFile(
       const chunk = buffer.subarray(0, count);
       const bytes = converter === undefined ? chunk : converter.convert(chunk);
       await sender.flow.admit(bytes.length);
-      await sender.write(bytes);
-      transferQuantum.spend();
+      await writeInTurn(sender, bytes, ended);
     }
     await sender.finish();
     return sender.flow.bytes;
@@ -104,6 +106,14 @@ export async function sendFile(
     // Nothing uses it any more: reads were awaited, and a destroyed socket writes no more.
     buffers.give(buffer);
   }
+}
+
+/** What the write costs is spent when it has begun; its end may come turns later. */
+async function writeInTurn(sender: DataSender, bytes: Uint8Array, isLast = false): Promise<void> {
+  const written = sender.write(bytes);
+  transferQuantum.spend();
+  if (isLast && sender.isSecured) await settlesSoon(written);
+  await written;
 }
 
 /** Everything has reached the client. */
@@ -145,12 +155,11 @@ export async function sendChunks(
       : undefined;
     const write = async (chunk: Uint8Array): Promise<void> => {
       await sender.flow.admit(chunk.length);
-      await sender.write(chunk);
-      transferQuantum.spend();
+      await writeInTurn(sender, chunk);
     };
     try {
       for (;;) {
-        if (sender.flow.bytes > 0) await transferQuantum.ready();
+        if (sender.flow.bytes > 0) await transferQuantum.ready(sender.stepsInTurn);
         sender.flow.throwIfFailed();
         const next = await sender.flow.ours(iterator.next());
         if (next.done === true) break;

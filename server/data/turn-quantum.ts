@@ -1,4 +1,5 @@
 /** Fairness among transfers: how much of one turn of the event loop they take. */
+import { sendThreads } from "./send-threads.ts";
 import { systemCalls } from "../native/system-calls.ts";
 
 export interface TurnQuantumOptions {
@@ -9,9 +10,21 @@ export interface TurnQuantumOptions {
   /** The same after `steadyTurns` turns in a row in which nothing else waited; see `needTurns`. */
   readonly steadyTurnMs: number;
   readonly steadyTurns: number;
+  /** How long transfers give way at most before one of them moves a chunk; see `giveWay`. */
+  readonly giveWayMs: number;
   /** Whether anything else waits. */
   readonly othersWait: () => boolean;
+  /** Whether no session has had a command run for a while; see `ready`. */
+  readonly isQuiet: () => boolean;
   readonly nowMs?: () => number;
+}
+
+/** How often a transfer may go on within one turn. */
+type Steps = "one" | "many";
+
+interface Waiting {
+  readonly steps: Steps;
+  readonly resolve: () => void;
 }
 
 /**
@@ -22,30 +35,50 @@ export interface TurnQuantumOptions {
 export class TurnQuantum {
   readonly #options: TurnQuantumOptions;
   readonly #nowMs: () => number;
-  readonly #queue: (() => void)[] = [];
+  readonly #queue: Waiting[] = [];
   #begunMs = 0;
   #armed = false;
+  /** Somebody has been let go on whose time is not spent yet. */
+  #granted = false;
   /** How many turns in a row nothing else has waited in. */
   #quietTurns = 0;
   /** Something else waits, or did when last asked: this turn is over. Undefined: nobody asked. */
   #disturbed: boolean | undefined;
   #turnsNeeded = 0;
+  #waysGiven = 0;
+  /** When a transfer last went on. */
+  #grantedMs = 0;
 
   constructor(options: TurnQuantumOptions) {
     this.#options = options;
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
 
-  /** Undefined: go on in this turn; else resolves in the turn that has room, first come first. */
-  ready(): Promise<void> | undefined {
+  /**
+   * Undefined: go on in this turn; else resolves in the turn that has room, first come first. One after
+   * the other: what is let go on together has spent nothing yet, and would fill the turn many times over.
+   *
+   * @param steps `one`: it asks no second time in a turn, because what it writes is gone in the next one.
+   *   While no session has commands run, all of these go on in one turn of `steadyTurnMs`, which costs
+   *   them less than many turns.
+   */
+  ready(steps: Steps = "many"): Promise<void> | undefined {
     if (!this.#armed) this.#begin();
-    if (this.#queue.length === 0 && this.#hasRoom) return undefined;
-    return new Promise((resolve) => this.#queue.push(resolve));
+    if (this.#queue.length === 0 && !this.#granted && this.#hasRoomFor(steps)) {
+      this.#grant();
+      return undefined;
+    }
+    return new Promise((resolve) => this.#queue.push({ steps, resolve }));
   }
 
-  /** A chunk has moved; `ready` comes before the next one. */
+  /**
+   * What `ready` was for is done in this turn: a chunk has moved, or it waits for something else. Whoever
+   * does not say so keeps the others waiting for the next turn.
+   */
   spend(): void {
-    if (this.#queue.length > 0 && this.#hasRoom) this.#queue.shift()?.();
+    this.#granted = false;
+    const [next] = this.#queue;
+    if (next !== undefined && this.#hasRoomFor(next.steps)) this.#grant();
   }
 
   /**
@@ -63,10 +96,31 @@ export class TurnQuantum {
     };
   }
 
-  get #hasRoom(): boolean {
-    const { turnMs, quietTurnMs, steadyTurnMs, steadyTurns, othersWait } = this.#options;
+  /**
+   * Until it is disposed, transfers stand aside for something that is done in a few turns, so that these
+   * are short; at most for a while, and then one of them moves a chunk.
+   */
+  giveWay(): Disposable {
+    this.#waysGiven++;
+    let given = 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#waysGiven -= given;
+        given = 0;
+      },
+    };
+  }
+
+  get #givesWay(): boolean {
+    return this.#waysGiven > 0 && this.#nowMs() - this.#grantedMs < this.#options.giveWayMs;
+  }
+
+  #hasRoomFor(steps: Steps): boolean {
+    if (this.#givesWay) return false;
+    const { turnMs, quietTurnMs, steadyTurnMs, steadyTurns, othersWait, isQuiet } = this.#options;
     const spentMs = this.#nowMs() - this.#begunMs;
     if (spentMs < turnMs) return true;
+    if (steps === "one" && isQuiet()) return spentMs < steadyTurnMs;
     this.#disturbed ||= othersWait();
     if (this.#disturbed) return false;
     const isSteady = this.#quietTurns >= steadyTurns && this.#turnsNeeded === 0;
@@ -76,6 +130,7 @@ export class TurnQuantum {
   #begin(): void {
     this.#begunMs = this.#nowMs();
     this.#armed = true;
+    this.#granted = false;
     this.#disturbed = undefined;
     setImmediate(this.#endTurn);
   }
@@ -87,8 +142,15 @@ export class TurnQuantum {
     this.#quietTurns = isOver || this.#disturbed !== false ? 0 : this.#quietTurns + 1;
     if (isOver) return;
     this.#begin();
-    this.#queue.shift()?.();
+    if (!this.#givesWay) this.#grant();
   };
+
+  /** Lets the first go on that waits, or whoever asks. */
+  #grant(): void {
+    this.#granted = true;
+    this.#grantedMs = this.#nowMs();
+    this.#queue.shift()?.resolve();
+  }
 }
 
 /** Bytes that a transfer moves at once. */
@@ -104,11 +166,15 @@ const QUIET_TURN_MS = 0.5;
  */
 const STEADY_TURN_MS = 2;
 const STEADY_TURNS = 10;
+/** Some ten turns in which transfers do nothing. */
+const GIVE_WAY_MS = 0.5;
 
 export const transferQuantum = new TurnQuantum({
   turnMs: TURN_MS,
   quietTurnMs: QUIET_TURN_MS,
   steadyTurnMs: STEADY_TURN_MS,
   steadyTurns: STEADY_TURNS,
+  giveWayMs: GIVE_WAY_MS,
   othersWait: () => systemCalls()?.eventsWait() ?? true,
+  isQuiet: () => sendThreads.isQuiet,
 });

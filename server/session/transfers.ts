@@ -5,6 +5,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promi
 import { activeDataPort } from "#contract";
 import { connectActive } from "../data/active-connection.ts";
 import { acknowledgePromptly } from "../data/prompt-acknowledgement.ts";
+import { settlesSoon } from "../data/settles-soon.ts";
 import {
   compress,
   InflatingHandle,
@@ -225,21 +226,6 @@ export class RunningTransfer implements TransferStatus {
 const DYING_TURNS = 3;
 const DYING_MS = 5;
 const LONG_UPLOAD_MS = 50;
-
-/**
- * Turns of the event loop in which what has already arrived is seen, with some to spare: a TLS
- * socket takes four until it has read.
- */
-const TURNS = 8;
-
-/** Whether a promise settles without waiting for anybody else. Does not reject. */
-async function settlesSoon(promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  const settle = (): void => void (settled = true);
-  promise.then(settle, settle);
-  for (let turn = 0; turn < TURNS && !settled; turn++) await nextTurn();
-  return settled;
-}
 
 /** No data connection came about in time. */
 class NoConnection extends Error {

@@ -1,17 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { TurnQuantum } from "../../../server/data/turn-quantum.ts";
+import { TurnQuantum, type TurnQuantumOptions } from "../../../server/data/turn-quantum.ts";
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A quantum of some milliseconds under a clock that only work moves on. */
 function makeQuantum(
   turnMs: number,
-  others: { quietTurnMs?: number; steadyTurnMs?: number; othersWait?: () => boolean } = {},
+  others: Partial<
+    Pick<TurnQuantumOptions, "quietTurnMs" | "steadyTurnMs" | "othersWait" | "isQuiet">
+  > = {},
 ) {
   let nowMs = 0;
   const { quietTurnMs = turnMs, steadyTurnMs = quietTurnMs, othersWait = () => true } = others;
-  const limits = { turnMs, quietTurnMs, steadyTurnMs, steadyTurns: 3 };
-  const quantum = new TurnQuantum({ ...limits, othersWait, nowMs: () => nowMs });
+  const { isQuiet = () => false } = others;
+  const limits = { turnMs, quietTurnMs, steadyTurnMs, steadyTurns: 3, giveWayMs: 5 };
+  const quantum = new TurnQuantum({ ...limits, othersWait, isQuiet, nowMs: () => nowMs });
   return {
     quantum,
     work: (ms: number): void => {
@@ -52,6 +55,7 @@ test("while nobody else waits a turn lasts longer, but not for ever", async () =
   expect(quantum.ready()).toBeUndefined();
   othersWait = true;
   let resumed = false;
+  work(1);
   void quantum.ready()?.then(() => (resumed = true));
   // Whoever waited is not seen any more where it was asked for already, and has not had its turn yet.
   othersWait = false;
@@ -164,4 +168,108 @@ test("all that wait are served, however small the share, even when some give up"
   };
   await Promise.all([run(false), run(true), run(false), run(false)]);
   expect(served).toBe(60);
+});
+
+describe("one after the other", () => {
+  /** Asks for a turn, and works once it has one; tells how often it did. */
+  function makeWorker({ quantum, work }: ReturnType<typeof makeQuantum>, ms: number) {
+    const worker = {
+      done: 0,
+      async ask(steps?: "one" | "many"): Promise<void> {
+        await quantum.ready(steps);
+        // What somebody else does first, as a transfer has awaits of its own before it moves a chunk.
+        await Promise.resolve();
+        worker.done++;
+        work(ms);
+      },
+    };
+    return worker;
+  }
+  const settle = async (): Promise<void> => {
+    for (let tick = 0; tick < 50; tick++) await Promise.resolve();
+  };
+
+  test("those that ask together do not all go on before the first has spent its time", async () => {
+    const worker = makeWorker(makeQuantum(10), 6);
+    const all = [1, 2, 3, 4, 5].map(() => worker.ask());
+    await settle();
+    expect(worker.done).toBe(2);
+    await nextTurn();
+    expect(worker.done).toBe(4);
+    await Promise.all(all);
+  });
+
+  test("whoever spends nothing keeps others waiting for one turn", async () => {
+    const { quantum } = makeQuantum(10);
+    expect(quantum.ready()).toBeUndefined();
+    const waiting = quantum.ready();
+    expect(waiting).toBeInstanceOf(Promise);
+    await waiting;
+  });
+
+  test("what asks once in a turn shares a long one while no command is run", async () => {
+    const state = { isQuiet: true };
+    const made = makeQuantum(10, { steadyTurnMs: 40, isQuiet: () => state.isQuiet });
+    const worker = makeWorker(made, 15);
+    const all = [1, 2, 3, 4, 5].map(() => worker.ask("one"));
+    await settle();
+    expect(worker.done).toBe(3);
+    await Promise.all(all);
+    await nextTurn();
+    state.isQuiet = false;
+    const later = [1, 2].map(() => worker.ask("one"));
+    await settle();
+    expect(worker.done).toBe(6);
+    await Promise.all(later);
+    await nextTurn();
+    state.isQuiet = true;
+    const often = [1, 2].map(() => worker.ask("many"));
+    await settle();
+    expect(worker.done).toBe(8);
+    await Promise.all(often);
+  });
+});
+
+describe("giving way", () => {
+  test("keeps transfers aside, but for a chunk now and then", async () => {
+    const { quantum, work } = makeQuantum(10);
+    void quantum.ready();
+    work(1);
+    const way = quantum.giveWay();
+    let moved = 0;
+    const transfer = async (): Promise<void> => {
+      for (let chunk = 0; chunk < 4; chunk++) {
+        await quantum.ready();
+        moved++;
+        work(1);
+      }
+    };
+    const running = transfer();
+    const turn = async (ms: number): Promise<number> => {
+      // Somebody else's work.
+      work(ms);
+      await nextTurn();
+      return moved;
+    };
+    // One millisecond has passed since the last chunk began, and the way is given for five.
+    expect([await turn(0), await turn(3), await turn(1)]).toEqual([0, 0, 1]);
+    expect([await turn(3), await turn(1)]).toEqual([1, 2]);
+    way[Symbol.dispose]();
+    expect(await turn(0)).toBe(4);
+    await running;
+  });
+
+  test("is over when all of those have gone for whom it was given", async () => {
+    const { quantum, work } = makeQuantum(10);
+    void quantum.ready();
+    work(0);
+    const [first, second] = [quantum.giveWay(), quantum.giveWay()];
+    first[Symbol.dispose]();
+    first[Symbol.dispose]();
+    expect(quantum.ready()).toBeInstanceOf(Promise);
+    second[Symbol.dispose]();
+    await nextTurn();
+    work(0);
+    expect(quantum.ready()).toBeUndefined();
+  });
 });

@@ -1,0 +1,114 @@
+/** How downloads use the event loop's turns: one chunk after the other, and none while others are soon done. */
+import { openSync, closeSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
+import { settlesSoon } from "../../../server/data/settles-soon.ts";
+import { sendFile } from "../../../server/data/transfer.ts";
+import { CHUNK_BYTES, transferQuantum } from "../../../server/data/turn-quantum.ts";
+import { openTlsContexts } from "../../../server/tls/contexts.ts";
+import { secureServerSocket } from "../../../server/tls/secure-socket.ts";
+import { makeTestCertificate } from "../../support/certificate.ts";
+import { makeFolder } from "../../support/files.ts";
+import { connectPair } from "../../support/loopback.ts";
+
+const CHUNKS = 5;
+const folder = makeFolder();
+const path = join(folder.path, "file");
+writeFileSync(path, Buffer.alloc(CHUNKS * CHUNK_BYTES, "content"));
+const file = openSync(path, "r");
+afterAll(() => {
+  closeSync(file);
+  folder[Symbol.dispose]();
+});
+afterEach(() => vi.restoreAllMocks());
+
+const contexts = makeTestCertificate().then(({ pem }) =>
+  openTlsContexts({ pem, minVersion: "TLSv1.2", ticketGuard: "keyCallback" }),
+);
+const never = new AbortController().signal;
+const handle = {
+  fileDescriptor: file,
+  sizeBytes: CHUNKS * CHUNK_BYTES,
+  isInMemory: true,
+  read: () => Promise.reject(new Error("a local file is read by its descriptor")),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+};
+
+async function openDownload() {
+  const { client: raw, accepted } = await connectPair();
+  const client = connectTls({ socket: raw, rejectUnauthorized: false });
+  client.on("error", () => undefined).resume();
+  client.on("end", () => client.end());
+  const socket = await secureServerSocket(accepted, (await contexts).download, { signal: never });
+  return { client, socket };
+}
+
+test("under TLS a chunk lets the next transfer go on when its write has begun, not when it has ended", async () => {
+  const { client, socket } = await openDownload();
+  const events: string[] = [];
+  vi.spyOn(transferQuantum, "spend").mockImplementation(() => void events.push("spend"));
+  const write = socket.write.bind(socket) as (chunk: Uint8Array, done: () => void) => boolean;
+  vi.spyOn(socket, "write").mockImplementation((chunk: unknown, done: unknown) => {
+    const begun = write(chunk as Uint8Array, () => {
+      events.push("written");
+      (done as () => void)();
+    });
+    events.push("begun");
+    return begun;
+  });
+  expect(await sendFile(socket, handle, { signal: never })).toBe(CHUNKS * CHUNK_BYTES);
+  const each = ["begun", "spend", "written"];
+  expect(events.slice(0, CHUNKS * each.length)).toEqual(Array(CHUNKS).fill(each).flat());
+  client.destroy();
+});
+
+test("downloads under TLS that go on together do so one after the other", async () => {
+  const downloads = await Promise.all([1, 2, 3, 4].map(() => openDownload()));
+  // The first chunk of each does not wait; from then on the time of a turn is over at once.
+  let granted = 0;
+  const original = transferQuantum.ready.bind(transferQuantum);
+  const granting: number[] = [];
+  vi.spyOn(transferQuantum, "ready").mockImplementation(async (steps) => {
+    await original(steps);
+    granting.push(++granted);
+  });
+  const spend = transferQuantum.spend.bind(transferQuantum);
+  vi.spyOn(transferQuantum, "spend").mockImplementation(() => {
+    granted = Math.max(0, granted - 1);
+    spend();
+  });
+  const sent = await Promise.all(
+    downloads.map(({ socket }) => sendFile(socket, handle, { signal: never })),
+  );
+  expect(sent).toEqual(Array(4).fill(CHUNKS * CHUNK_BYTES));
+  expect(granting.length).toBeGreaterThanOrEqual(4 * (CHUNKS - 1));
+  expect(Math.max(...granting)).toBe(1);
+  for (const { client } of downloads) client.destroy();
+});
+
+test("what is soon done is given way to until it is, or until eight turns are over", async () => {
+  let given = 0;
+  const original = transferQuantum.giveWay.bind(transferQuantum);
+  vi.spyOn(transferQuantum, "giveWay").mockImplementation(() => {
+    given++;
+    const way = original();
+    return {
+      [Symbol.dispose]: () => {
+        given--;
+        way[Symbol.dispose]();
+      },
+    };
+  });
+  const soon = settlesSoon(nextTurn());
+  expect(given).toBe(1);
+  expect(await soon).toBe(true);
+  expect(given).toBe(0);
+  expect(await settlesSoon(Promise.reject(new Error("no")))).toBe(true);
+  expect(given).toBe(0);
+  const never = settlesSoon(new Promise(() => undefined));
+  expect(given).toBe(1);
+  expect(await never).toBe(false);
+  expect(given).toBe(0);
+});
