@@ -82,6 +82,14 @@ export class TurnQuantum {
   }
 
   /**
+   * What `ready` was for is done in the next turn, and `spend` comes then. While no session has commands
+   * run, others need not wait for it.
+   */
+  spendLater(): void {
+    if (this.#options.isQuiet()) this.spend();
+  }
+
+  /**
    * Until it is disposed, no turn is longer than `quietTurnMs`: something goes on from turn to turn, and
    * nothing that could be asked for tells of it.
    */

@@ -207,6 +207,19 @@ describe("one after the other", () => {
     await waiting;
   });
 
+  test("what is spent in the next turn keeps others waiting for it only while commands are run", async () => {
+    const state = { isQuiet: false };
+    const { quantum } = makeQuantum(10, { isQuiet: () => state.isQuiet });
+    expect(quantum.ready()).toBeUndefined();
+    quantum.spendLater();
+    const waiting = quantum.ready();
+    expect(waiting).toBeInstanceOf(Promise);
+    await waiting;
+    state.isQuiet = true;
+    quantum.spendLater();
+    expect(quantum.ready()).toBeUndefined();
+  });
+
   test("what asks once in a turn shares a long one while no command is run", async () => {
     const state = { isQuiet: true };
     const made = makeQuantum(10, { steadyTurnMs: 40, isQuiet: () => state.isQuiet });

@@ -1,16 +1,16 @@
-/** How downloads use the event loop's turns: one chunk after the other, and none while others are soon done. */
+/** How transfers use the event loop's turns: one chunk after the other, and none while others are soon done. */
 import { openSync, closeSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { settlesSoon } from "../../../server/data/settles-soon.ts";
-import { sendFile } from "../../../server/data/transfer.ts";
+import { receiveFile, sendFile } from "../../../server/data/transfer.ts";
 import { CHUNK_BYTES, transferQuantum } from "../../../server/data/turn-quantum.ts";
 import { openTlsContexts } from "../../../server/tls/contexts.ts";
 import { secureServerSocket } from "../../../server/tls/secure-socket.ts";
 import { makeTestCertificate } from "../../support/certificate.ts";
-import { makeFolder } from "../../support/files.ts";
+import { diskTarget, makeFolder } from "../../support/files.ts";
 import { connectPair } from "../../support/loopback.ts";
 
 const CHUNKS = 5;
@@ -86,6 +86,25 @@ test("downloads under TLS that go on together do so one after the other", async 
   expect(granting.length).toBeGreaterThanOrEqual(4 * (CHUNKS - 1));
   expect(Math.max(...granting)).toBe(1);
   for (const { client } of downloads) client.destroy();
+});
+
+test("an upload under TLS spends its time when Node has read, one in the clear at once", async () => {
+  for (const secured of [true, false]) {
+    const { client: raw, accepted } = await connectPair();
+    const client = secured ? connectTls({ socket: raw, rejectUnauthorized: false }) : raw;
+    client.on("error", () => undefined).resume();
+    const socket = secured
+      ? await secureServerSocket(accepted, (await contexts).upload, { signal: never })
+      : accepted;
+    const later = vi.spyOn(transferQuantum, "spendLater");
+    await using target = diskTarget(folder.path);
+    client.end(Buffer.alloc(CHUNKS * CHUNK_BYTES));
+    const received = await receiveFile(socket, target, { signal: never, native: false });
+    expect(received).toBe(CHUNKS * CHUNK_BYTES);
+    expect(later.mock.calls.length > 0).toBe(secured);
+    later.mockRestore();
+    client.destroy();
+  }
 });
 
 test("what is soon done is given way to until it is, or until eight turns are over", async () => {
