@@ -61,7 +61,9 @@ export async function digestRange(
       await transferQuantum.ready();
       signal.throwIfAborted();
       const wanted = Math.min(buffer.length, end - position);
-      const count = await source(buffer.subarray(0, wanted), position);
+      const reading = source(buffer.subarray(0, wanted), position);
+      if (typeof reading !== "number") transferQuantum.spend();
+      const count = await reading;
       if (count === 0) throw new StorageError("busy", { reason: "shortened while it was hashed" });
       digest.update(buffer.subarray(0, count));
       transferQuantum.spend();

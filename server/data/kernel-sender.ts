@@ -12,7 +12,8 @@ const MOST_BYTES = 512 * 1024;
 const LEAST_BYTES = 128 * 1024;
 /** What a thread sends at once: some ten milliseconds; less is not worth the way there. */
 const PART_BYTES = 32 * 1024 * 1024;
-/** The same where nobody else wants a thread: at most, and as long as somebody would wait for one. */
+/** The same where nobody else wants a thread: for half as long as somebody would wait for one, and at most. */
+const LONE_PART_MS = PATIENCE_MS / 2;
 const LONE_PART_BYTES = 256 * 1024 * 1024;
 /** What is left of a file, and less than this, goes on in steps. */
 const LEAST_THREAD_BYTES = 4 * 1024 * 1024;
@@ -93,7 +94,7 @@ export class KernelSender {
   /** The way to a thread and back costs the event loop a third of a millisecond. */
   get #partBytes(): number {
     if (!sendThreads.isUnused) return PART_BYTES;
-    const bytes = Math.ceil(this.#clientPace.bytesIn(PATIENCE_MS));
+    const bytes = Math.ceil(this.#clientPace.bytesIn(LONE_PART_MS));
     return Math.min(Math.max(bytes, PART_BYTES), LONE_PART_BYTES);
   }
 

@@ -95,7 +95,8 @@ export async function sendFile(
       const chunk = buffer.subarray(0, count);
       const bytes = converter === undefined ? chunk : converter.convert(chunk);
       await sender.flow.admit(bytes.length);
-      await writeInTurn(sender, bytes, ended);
+      const isLast = count > 0 && (ended || position >= Math.min(end, handle.sizeBytes));
+      await writeInTurn(sender, bytes, isLast);
     }
     await sender.finish();
     return sender.flow.bytes;

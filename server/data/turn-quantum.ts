@@ -10,7 +10,7 @@ export interface TurnQuantumOptions {
   /** The same after `steadyTurns` turns in a row in which nothing else waited; see `needTurns`. */
   readonly steadyTurnMs: number;
   readonly steadyTurns: number;
-  /** How long transfers give way at most before one of them moves a chunk; see `giveWay`. */
+  /** How long transfers give way at most before they have a turn again; see `giveWay`. */
   readonly giveWayMs: number;
   /** Whether anything else waits. */
   readonly othersWait: () => boolean;
@@ -46,6 +46,8 @@ export class TurnQuantum {
   #disturbed: boolean | undefined;
   #turnsNeeded = 0;
   #waysGiven = 0;
+  /** Transfers stand aside in this turn. */
+  #aside = false;
   /** When a transfer last went on. */
   #grantedMs = 0;
 
@@ -73,7 +75,8 @@ export class TurnQuantum {
 
   /**
    * What `ready` was for is done in this turn: a chunk has moved, or it waits for something else. Whoever
-   * does not say so keeps the others waiting for the next turn.
+   * does not say so keeps the others waiting for the next turn. Who moved a chunk without having asked,
+   * the first of a file say, says so as well; then one more may go on in this turn.
    */
   spend(): void {
     this.#granted = false;
@@ -90,8 +93,8 @@ export class TurnQuantum {
   }
 
   /**
-   * Until it is disposed, no turn is longer than `quietTurnMs`: something goes on from turn to turn, and
-   * nothing that could be asked for tells of it.
+   * Until it is disposed, no turn is longer than `quietTurnMs`, but for those that ask once in a turn:
+   * something goes on from turn to turn, and nothing that could be asked for tells of it.
    */
   needTurns(): Disposable {
     this.#turnsNeeded++;
@@ -106,7 +109,7 @@ export class TurnQuantum {
 
   /**
    * Until it is disposed, transfers stand aside for something that is done in a few turns, so that these
-   * are short; at most for a while, and then one of them moves a chunk.
+   * are short; at most for `giveWayMs`, and then they have a turn of `turnMs`.
    */
   giveWay(): Disposable {
     this.#waysGiven++;
@@ -119,15 +122,12 @@ export class TurnQuantum {
     };
   }
 
-  get #givesWay(): boolean {
-    return this.#waysGiven > 0 && this.#nowMs() - this.#grantedMs < this.#options.giveWayMs;
-  }
-
   #hasRoomFor(steps: Steps): boolean {
-    if (this.#givesWay) return false;
+    if (this.#aside) return false;
     const { turnMs, quietTurnMs, steadyTurnMs, steadyTurns, othersWait, isQuiet } = this.#options;
     const spentMs = this.#nowMs() - this.#begunMs;
     if (spentMs < turnMs) return true;
+    if (this.#waysGiven > 0) return false;
     if (steps === "one" && isQuiet()) return spentMs < steadyTurnMs;
     this.#disturbed ||= othersWait();
     if (this.#disturbed) return false;
@@ -140,6 +140,8 @@ export class TurnQuantum {
     this.#armed = true;
     this.#granted = false;
     this.#disturbed = undefined;
+    const asideMs = this.#begunMs - this.#grantedMs;
+    this.#aside = this.#waysGiven > 0 && asideMs < this.#options.giveWayMs;
     setImmediate(this.#endTurn);
   }
 
@@ -150,7 +152,7 @@ export class TurnQuantum {
     this.#quietTurns = isOver || this.#disturbed !== false ? 0 : this.#quietTurns + 1;
     if (isOver) return;
     this.#begin();
-    if (!this.#givesWay) this.#grant();
+    if (!this.#aside) this.#grant();
   };
 
   /** Lets the first go on that waits, or whoever asks. */
@@ -174,8 +176,8 @@ const QUIET_TURN_MS = 0.5;
  */
 const STEADY_TURN_MS = 2;
 const STEADY_TURNS = 10;
-/** Some ten turns in which transfers do nothing. */
-const GIVE_WAY_MS = 0.5;
+/** Some eight turns in which transfers do nothing; whatever happens, a third of the time stays theirs. */
+const GIVE_WAY_MS = 0.3;
 
 export const transferQuantum = new TurnQuantum({
   turnMs: TURN_MS,

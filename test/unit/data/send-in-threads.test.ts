@@ -43,7 +43,7 @@ interface Download {
 }
 
 /** Sends the file over loopback; resolves with the outcome and with what has arrived. */
-async function download({ read, signal = never, ...options }: Download) {
+async function download({ read, signal = never, clientPace = fast(0), ...options }: Download) {
   const { client, accepted } = await connectPair();
   const file = openSync(path, "r");
   const hash = createHash("sha256");
@@ -63,8 +63,6 @@ async function download({ read, signal = never, ...options }: Download) {
     read: () => Promise.reject(new Error("a local file is read by its descriptor")),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  // By a clock that stands still every client is fast.
-  const clientPace = new ClientPace(() => 0);
   const outcome = await sendFile(accepted, handle, { signal, clientPace, ...options }).catch(
     (error: unknown) => error,
   );
@@ -72,6 +70,13 @@ async function download({ read, signal = never, ...options }: Download) {
   if (outcome instanceof Error) client.destroy();
   await ended;
   return { outcome, received, digest: hash.digest("hex") };
+}
+
+/** A client that is fast, as by a clock that stands still, and takes so much. */
+function fast(mibPerMs: number): ClientPace {
+  const pace = new ClientPace(() => 0);
+  vi.spyOn(pace, "bytesIn").mockImplementation((ms) => ms * mibPerMs * MIB);
+  return pace;
 }
 
 function digestOf(from: number, to: number): string {
@@ -85,9 +90,7 @@ function openDescriptors(): number {
 /** MiB of the largest part, while the client takes so much; every byte has arrived. */
 async function largestPart(mibPerMs: number): Promise<number> {
   startSending?.mockClear();
-  const clientPace = new ClientPace(() => 0);
-  vi.spyOn(clientPace, "bytesIn").mockImplementation((ms) => ms * mibPerMs * MIB);
-  const { outcome, digest } = await download({ clientPace });
+  const { outcome, digest } = await download({ clientPace: fast(mibPerMs) });
   expect(outcome).toBe(BYTES);
   expect(digest).toBe(digestOf(0, BYTES));
   return Math.max(...(startSending?.mock.calls.map(([, , , bytes]) => bytes / MIB) ?? []));
@@ -111,11 +114,11 @@ describe.runIf(native)("large downloads on threads", () => {
       expect(counted).toBe(end - offset);
       expect(digest).toBe(digestOf(offset, end));
     }
-    expect(startSending).toHaveBeenCalled();
+    expect(startSending?.mock.calls.length).toBeGreaterThanOrEqual(3 * 3);
   });
 
   test("go out in parts of 32 MiB, and of more where nobody else wants a thread", async () => {
-    const alone: readonly [mibPerMs: number, part: number] = [0.8, 40];
+    const alone: readonly [mibPerMs: number, part: number] = [1.6, 40];
     for (const [mibPerMs, part] of [alone, [0.1, 32]] as const) {
       expect(await largestPart(mibPerMs)).toBe(part);
     }

@@ -244,31 +244,35 @@ describe("one after the other", () => {
 });
 
 describe("giving way", () => {
-  test("keeps transfers aside, but for a chunk now and then", async () => {
-    const { quantum, work } = makeQuantum(10);
+  test("keeps transfers aside, but for a turn now and then", async () => {
+    const { quantum, work } = makeQuantum(2, { quietTurnMs: 20, othersWait: () => false });
     void quantum.ready();
     work(1);
     const way = quantum.giveWay();
     let moved = 0;
     const transfer = async (): Promise<void> => {
-      for (let chunk = 0; chunk < 4; chunk++) {
+      for (let chunk = 0; chunk < 10; chunk++) {
         await quantum.ready();
         moved++;
         work(1);
       }
     };
     const running = transfer();
+    expect(moved).toBe(0);
     const turn = async (ms: number): Promise<number> => {
       // Somebody else's work.
       work(ms);
       await nextTurn();
       return moved;
     };
-    // One millisecond has passed since the last chunk began, and the way is given for five.
-    expect([await turn(0), await turn(3), await turn(1)]).toEqual([0, 0, 1]);
-    expect([await turn(3), await turn(1)]).toEqual([1, 2]);
+    // What is left of the turn that had begun.
+    await Promise.resolve();
+    const before = moved;
+    // The way is given for five milliseconds, and a turn is two long meanwhile.
+    expect([await turn(0), await turn(3), await turn(2)]).toEqual([before, before, before + 2]);
+    expect([await turn(3), await turn(2)]).toEqual([before + 2, before + 4]);
     way[Symbol.dispose]();
-    expect(await turn(0)).toBe(4);
+    expect(await turn(0)).toBe(10);
     await running;
   });
 
@@ -279,6 +283,7 @@ describe("giving way", () => {
     const [first, second] = [quantum.giveWay(), quantum.giveWay()];
     first[Symbol.dispose]();
     first[Symbol.dispose]();
+    await nextTurn();
     expect(quantum.ready()).toBeInstanceOf(Promise);
     second[Symbol.dispose]();
     await nextTurn();

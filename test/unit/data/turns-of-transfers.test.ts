@@ -58,7 +58,9 @@ test("under TLS a chunk lets the next transfer go on when its write has begun, n
     events.push("begun");
     return begun;
   });
+  const ready = vi.spyOn(transferQuantum, "ready");
   expect(await sendFile(socket, handle, { signal: never })).toBe(CHUNKS * CHUNK_BYTES);
+  expect(ready.mock.calls.every(([steps]) => steps === "one")).toBe(true);
   const each = ["begun", "spend", "written"];
   expect(events.slice(0, CHUNKS * each.length)).toEqual(Array(CHUNKS).fill(each).flat());
   client.destroy();
@@ -89,7 +91,10 @@ test("downloads under TLS that go on together do so one after the other", async 
 });
 
 test("an upload under TLS spends its time when Node has read, one in the clear at once", async () => {
-  for (const secured of [true, false]) {
+  const kinds = [true, false].flatMap((secured) =>
+    [true, false].map((ascii) => ({ secured, ascii })),
+  );
+  for (const { secured, ascii } of kinds) {
     const { client: raw, accepted } = await connectPair();
     const client = secured ? connectTls({ socket: raw, rejectUnauthorized: false }) : raw;
     client.on("error", () => undefined).resume();
@@ -99,12 +104,25 @@ test("an upload under TLS spends its time when Node has read, one in the clear a
     const later = vi.spyOn(transferQuantum, "spendLater");
     await using target = diskTarget(folder.path);
     client.end(Buffer.alloc(CHUNKS * CHUNK_BYTES));
-    const received = await receiveFile(socket, target, { signal: never, native: false });
+    const received = await receiveFile(socket, target, { signal: never, native: false, ascii });
     expect(received).toBe(CHUNKS * CHUNK_BYTES);
     expect(later.mock.calls.length > 0).toBe(secured);
     later.mockRestore();
     client.destroy();
   }
+});
+
+test("the end of a download under TLS is given way to: its last chunk, the turn after it, the close", async () => {
+  const { client, socket } = await openDownload();
+  const writes = vi.spyOn(socket, "write");
+  const giveWay = vi.spyOn(transferQuantum, "giveWay");
+  const last = { offset: (CHUNKS - 2) * CHUNK_BYTES };
+  expect(await sendFile(socket, handle, { signal: never, ...last })).toBe(2 * CHUNK_BYTES);
+  expect(giveWay).toHaveBeenCalledTimes(3);
+  expect(giveWay.mock.invocationCallOrder[0]).toBeGreaterThan(
+    writes.mock.invocationCallOrder[1] ?? Infinity,
+  );
+  client.destroy();
 });
 
 test("what is soon done is given way to until it is, or until eight turns are over", async () => {
