@@ -60,6 +60,8 @@ export interface TransferOptions {
  */
 export class DataFlow implements Disposable {
   readonly socket: Socket;
+  /** Under TLS. */
+  readonly isSecured: boolean;
   readonly #options: TransferOptions;
   readonly #ended = new AbortController();
   #error: TransferError | undefined;
@@ -74,7 +76,8 @@ export class DataFlow implements Disposable {
   constructor(socket: Socket, options: TransferOptions) {
     this.socket = socket;
     this.#options = options;
-    this.#turns = socket instanceof TLSSocket ? transferQuantum.needTurns() : undefined;
+    this.isSecured = socket instanceof TLSSocket;
+    this.#turns = this.isSecured ? transferQuantum.needTurns() : undefined;
     socket.on("error", this.#onError);
     socket.on("close", this.#onClose);
     socket.on("timeout", this.#onTimeout);
@@ -114,6 +117,12 @@ export class DataFlow implements Disposable {
 
   throwIfFailed(): void {
     if (this.#error !== undefined) throw this.#error;
+  }
+
+  /** The turn that was waited for is for reading: Node does so when something comes, and decrypts it then. */
+  spendOnReading(): void {
+    if (this.isSecured) transferQuantum.spendLater();
+    else transferQuantum.spend();
   }
 
   /** Starts something that calls back, and waits until it did or the transfer failed. */

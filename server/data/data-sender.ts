@@ -1,6 +1,5 @@
 /** The sending side of a data connection. */
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemCalls, type SystemCalls } from "../native/system-calls.ts";
 import { DataFlow, TransferError, type TransferOptions } from "./data-flow.ts";
@@ -33,17 +32,12 @@ export class DataSender implements Disposable {
     this.#confirmationMs = (options.closeConfirmationSeconds ?? CLOSE_CONFIRMATION_SECONDS) * 1000;
     // Read, so that the client's end or reset is noticed; what a client sends here has no meaning.
     socket.resume();
-    if (socket instanceof TLSSocket) socket.once("end", this.#onEnd);
-  }
-
-  /** Under TLS. */
-  get isSecured(): boolean {
-    return this.#socket instanceof TLSSocket;
+    if (this.flow.isSecured) socket.once("end", this.#onEnd);
   }
 
   /** Node says in the next turn that what TLS has encrypted was written. */
   get stepsInTurn(): "one" | "many" {
-    return this.isSecured ? "one" : "many";
+    return this.flow.isSecured ? "one" : "many";
   }
 
   /** Writes and waits until the kernel has all of it: `chunk` may be used again then. */
@@ -97,7 +91,7 @@ export class DataSender implements Disposable {
       }
       await this.write(last.subarray(bytes));
     }
-    const secured = this.isSecured;
+    const secured = this.flow.isSecured;
     let delivered = false;
     try {
       if (secured) {

@@ -1,5 +1,4 @@
 /** Receiving in the chunks that a stream emits: TLS, type A, limited rates, any storage. */
-import { TLSSocket } from "node:tls";
 import { fromWire } from "./ascii.ts";
 import { TransferError, type DataFlow } from "./data-flow.ts";
 import type { FileSink } from "./file-sink.ts";
@@ -59,9 +58,7 @@ export async function receiveChunks(
       await flush();
       if (ended) break;
       await transferQuantum.ready();
-      // Node reads the next chunk when it comes, and decrypts it then.
-      if (socket instanceof TLSSocket) transferQuantum.spendLater();
-      else transferQuantum.spend();
+      flow.spendOnReading();
     }
     await flush();
     const held = converter?.end();

@@ -111,9 +111,7 @@ export async function receiveInPlace(
       await transferQuantum.ready();
       // Nothing is being read, and the buffer is empty: what has arrived comes next.
       while (!reader.hasBytes && (await takeArrived())) await transferQuantum.ready();
-      // Node reads the rest when it comes, and decrypts it then.
-      if (socket instanceof TLSSocket) transferQuantum.spendLater();
-      else transferQuantum.spend();
+      flow.spendOnReading();
     }
     // TLS hands out what it has although reading has paused, the client's end too.
     await write();

@@ -10,8 +10,8 @@ import { DataSender } from "./data-sender.ts";
 import { DiskPace } from "./disk-pace.ts";
 import { openSource } from "./file-source.ts";
 import { KernelSender } from "./kernel-sender.ts";
-import { settlesSoon } from "./settles-soon.ts";
 import { mayEndPromptly, PROMPT_BYTES, sendPromptly } from "./prompt-end.ts";
+import { settlesSoon } from "./settles-soon.ts";
 import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 
 export interface SendFileOptions extends TransferOptions {
@@ -113,7 +113,7 @@ export async function sendFile(
 async function writeInTurn(sender: DataSender, bytes: Uint8Array, isLast = false): Promise<void> {
   const written = sender.write(bytes);
   transferQuantum.spend();
-  if (isLast && sender.isSecured) await settlesSoon(written);
+  if (isLast && sender.flow.isSecured) await settlesSoon(written);
   await written;
 }
 

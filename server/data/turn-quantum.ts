@@ -1,6 +1,6 @@
 /** Fairness among transfers: how much of one turn of the event loop they take. */
-import { sendThreads } from "./send-threads.ts";
 import { systemCalls } from "../native/system-calls.ts";
+import { sendThreads } from "./send-threads.ts";
 
 export interface TurnQuantumOptions {
   /** How much of a turn, whatever else waits; whoever has begun a chunk finishes it. */
@@ -44,8 +44,8 @@ export class TurnQuantum {
   #quietTurns = 0;
   /** Something else waits, or did when last asked: this turn is over. Undefined: nobody asked. */
   #disturbed: boolean | undefined;
-  #turnsNeeded = 0;
-  #waysGiven = 0;
+  readonly #turnsNeeded = new Holds();
+  readonly #waysGiven = new Holds();
   /** Transfers stand aside in this turn. */
   #aside = false;
   /** When a transfer last went on. */
@@ -97,14 +97,7 @@ export class TurnQuantum {
    * something goes on from turn to turn, and nothing that could be asked for tells of it.
    */
   needTurns(): Disposable {
-    this.#turnsNeeded++;
-    let needed = 1;
-    return {
-      [Symbol.dispose]: () => {
-        this.#turnsNeeded -= needed;
-        needed = 0;
-      },
-    };
+    return this.#turnsNeeded.take();
   }
 
   /**
@@ -112,14 +105,7 @@ export class TurnQuantum {
    * are short; at most for `giveWayMs`, and then they have a turn of `turnMs`.
    */
   giveWay(): Disposable {
-    this.#waysGiven++;
-    let given = 1;
-    return {
-      [Symbol.dispose]: () => {
-        this.#waysGiven -= given;
-        given = 0;
-      },
-    };
+    return this.#waysGiven.take();
   }
 
   #hasRoomFor(steps: Steps): boolean {
@@ -127,11 +113,11 @@ export class TurnQuantum {
     const { turnMs, quietTurnMs, steadyTurnMs, steadyTurns, othersWait, isQuiet } = this.#options;
     const spentMs = this.#nowMs() - this.#begunMs;
     if (spentMs < turnMs) return true;
-    if (this.#waysGiven > 0) return false;
+    if (this.#waysGiven.any) return false;
     if (steps === "one" && isQuiet()) return spentMs < steadyTurnMs;
     this.#disturbed ||= othersWait();
     if (this.#disturbed) return false;
-    const isSteady = this.#quietTurns >= steadyTurns && this.#turnsNeeded === 0;
+    const isSteady = this.#quietTurns >= steadyTurns && !this.#turnsNeeded.any;
     return spentMs < (isSteady ? steadyTurnMs : quietTurnMs);
   }
 
@@ -141,7 +127,7 @@ export class TurnQuantum {
     this.#granted = false;
     this.#disturbed = undefined;
     const asideMs = this.#begunMs - this.#grantedMs;
-    this.#aside = this.#waysGiven > 0 && asideMs < this.#options.giveWayMs;
+    this.#aside = this.#waysGiven.any && asideMs < this.#options.giveWayMs;
     setImmediate(this.#endTurn);
   }
 
@@ -160,6 +146,26 @@ export class TurnQuantum {
     this.#granted = true;
     this.#grantedMs = this.#nowMs();
     this.#queue.shift()?.resolve();
+  }
+}
+
+/** Counts what has been taken and not been disposed; disposing once more changes nothing. */
+class Holds {
+  #count = 0;
+
+  get any(): boolean {
+    return this.#count > 0;
+  }
+
+  take(): Disposable {
+    this.#count++;
+    let held = 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#count -= held;
+        held = 0;
+      },
+    };
   }
 }
 

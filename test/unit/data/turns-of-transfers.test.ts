@@ -1,5 +1,5 @@
 /** How transfers use the event loop's turns: one chunk after the other, and none while others are soon done. */
-import { openSync, closeSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
