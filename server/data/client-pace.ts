@@ -2,6 +2,11 @@
 
 /** More than all buffers on the way hold, so that it says something about the client. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
+/**
+ * Where the way is slow, the socket has been full by then. A client that only has large buffers seems
+ * fast once: the first part that waits for it finds it out.
+ */
+const FIRST_WINDOW_BYTES = 4 * 1024 * 1024;
 /** Whoever takes less is served just as well by the event loop. */
 const FAST_BYTES_PER_MS = 400 * 1024;
 /** What the clock can tell apart. */
@@ -14,6 +19,7 @@ const SHORTEST_MS = 0.001;
 export class ClientPace {
   readonly #nowMs: () => number;
   #begunMs = 0;
+  #windowBytes = FIRST_WINDOW_BYTES;
   #bytes = 0;
   #filled = false;
   #keepsUp = false;
@@ -37,7 +43,7 @@ export class ClientPace {
   /** Bytes went out without waiting. */
   moved(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes >= WINDOW_BYTES) this.#judge(this.#filled);
+    if (this.#bytes >= this.#windowBytes) this.#judge(this.#filled);
   }
 
   /** The socket takes no more for now. */
@@ -63,6 +69,7 @@ export class ClientPace {
   #judge(filled: boolean): void {
     const bytesPerMs = this.#bytes / Math.max(this.#nowMs() - this.#begunMs, SHORTEST_MS);
     this.restart();
+    this.#windowBytes = WINDOW_BYTES;
     this.#keepsUp = !filled || bytesPerMs >= FAST_BYTES_PER_MS;
     this.#bytesPerMs = bytesPerMs;
   }

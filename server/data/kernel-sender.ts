@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { SystemCalls } from "../native/system-calls.ts";
 import { ClientPace } from "./client-pace.ts";
 import type { DiskPace } from "./disk-pace.ts";
-import { PATIENCE_MS, sendThreads } from "./send-threads.ts";
+import { sendThreads } from "./send-threads.ts";
 import { descriptorOf, holdReading } from "./socket-descriptor.ts";
 
 /** Bytes that one call may move: a tenth of a millisecond. */
@@ -12,9 +12,9 @@ const MOST_BYTES = 512 * 1024;
 const LEAST_BYTES = 128 * 1024;
 /** What a thread sends at once: some ten milliseconds; less is not worth the way there. */
 const PART_BYTES = 32 * 1024 * 1024;
-/** The same where nobody else wants a thread: for half as long as somebody would wait for one, and at most. */
-const LONE_PART_MS = PATIENCE_MS / 2;
-const LONE_PART_BYTES = 256 * 1024 * 1024;
+/** The same where nobody else has a thread: as much as goes out in so long, but at most so much. */
+const LONE_PART_MS = 100;
+const LONE_PART_BYTES = 512 * 1024 * 1024;
 /** What is left of a file, and less than this, goes on in steps. */
 const LEAST_THREAD_BYTES = 4 * 1024 * 1024;
 
@@ -91,7 +91,7 @@ export class KernelSender {
     return socket.destroyed ? undefined : this.#sendInThread(position, bytes);
   }
 
-  /** The way to a thread and back costs the event loop a third of a millisecond. */
+  /** The way to a thread and back costs the event loop up to a millisecond in a process that is young. */
   get #partBytes(): number {
     if (!sendThreads.isUnused) return PART_BYTES;
     const bytes = Math.ceil(this.#clientPace.bytesIn(LONE_PART_MS));

@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 /** No command has been run for this long: nobody waits for a processor but the transfers. */
 const QUIET_MS = 100;
 /** After this a transfer goes on in the event loop. */
-export const PATIENCE_MS = 50;
+const PATIENCE_MS = 50;
 /** More than one on a processor: while one waits for its client, another sends. */
 const THREADS_PER_PROCESSOR = 4;
 const MOST_THREADS = 32;

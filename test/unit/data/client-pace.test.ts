@@ -9,8 +9,19 @@ function openPace() {
   return { pace, pass: (milliseconds: number) => (nowMs += milliseconds) };
 }
 
-test("knows nothing before more has moved than buffers hold", () => {
+test("knows nothing before 4 MiB have moved", () => {
   const { pace } = openPace();
+  pace.moved(3 * MIB);
+  expect(pace.keepsUp).toBe(false);
+  pace.moved(MIB);
+  expect(pace.keepsUp).toBe(true);
+});
+
+test("once it has judged, looks at more than buffers hold", () => {
+  const { pace, pass } = openPace();
+  pass(10);
+  pace.waited(MIB);
+  expect(pace.keepsUp).toBe(false);
   pace.moved(15 * MIB);
   expect(pace.keepsUp).toBe(false);
   pace.moved(MIB);

@@ -7,9 +7,11 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { ClientPace } from "../../../server/data/client-pace.ts";
+import { DiskPace } from "../../../server/data/disk-pace.ts";
+import { KernelSender } from "../../../server/data/kernel-sender.ts";
 import { sendThreads } from "../../../server/data/send-threads.ts";
 import { sendFile } from "../../../server/data/transfer.ts";
-import { systemCalls } from "../../../server/native/system-calls.ts";
+import { systemCalls, type SystemCalls } from "../../../server/native/system-calls.ts";
 import { makeFolder } from "../../support/files.ts";
 import { connectPair } from "../../support/loopback.ts";
 
@@ -118,7 +120,7 @@ describe.runIf(native)("large downloads on threads", () => {
   });
 
   test("go out in parts of 32 MiB, and of more where nobody else wants a thread", async () => {
-    const alone: readonly [mibPerMs: number, part: number] = [1.6, 40];
+    const alone: readonly [mibPerMs: number, part: number] = [0.4, 40];
     for (const [mibPerMs, part] of [alone, [0.1, 32]] as const) {
       expect(await largestPart(mibPerMs)).toBe(part);
     }
@@ -128,6 +130,25 @@ describe.runIf(native)("large downloads on threads", () => {
     } finally {
       sendThreads.give();
     }
+  });
+
+  test("go out in parts of 512 MiB at most", async () => {
+    const { client, accepted } = await connectPair();
+    startSending?.mockReturnValue({ done: Promise.resolve(0), abort: () => undefined });
+    const clientPace = fast(1000);
+    clientPace.moved(16 * MIB);
+    const sender = new KernelSender({
+      socket: accepted,
+      file: -1,
+      sizeBytes: Number.MAX_SAFE_INTEGER,
+      calls: native as SystemCalls,
+      pace: new DiskPace(),
+      clientPace,
+    });
+    expect(await sender.inThread(0, Infinity)).toBe(0);
+    expect(startSending?.mock.calls.map(([, , , bytes]) => bytes / MIB)).toEqual([512]);
+    client.destroy();
+    accepted.destroy();
   });
 
   test("bring every byte whatever is collected meanwhile", async () => {
