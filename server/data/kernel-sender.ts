@@ -13,8 +13,8 @@ const LEAST_BYTES = 128 * 1024;
 /** What a thread sends at once: some ten milliseconds; less is not worth the way there. */
 const PART_BYTES = 32 * 1024 * 1024;
 /** The same where nobody else has a thread: as much as goes out in so long, but at most so much. */
-const LONE_PART_MS = 100;
-const LONE_PART_BYTES = 512 * 1024 * 1024;
+const LONE_PART_MS = 250;
+const LONE_PART_BYTES = 1024 * 1024 * 1024;
 /** What is left of a file, and less than this, goes on in steps. */
 const LEAST_THREAD_BYTES = 4 * 1024 * 1024;
 

@@ -120,7 +120,7 @@ describe.runIf(native)("large downloads on threads", () => {
   });
 
   test("go out in parts of 32 MiB, and of more where nobody else wants a thread", async () => {
-    const alone: readonly [mibPerMs: number, part: number] = [0.4, 40];
+    const alone: readonly [mibPerMs: number, part: number] = [0.16, 40];
     for (const [mibPerMs, part] of [alone, [0.1, 32]] as const) {
       expect(await largestPart(mibPerMs)).toBe(part);
     }
@@ -132,7 +132,7 @@ describe.runIf(native)("large downloads on threads", () => {
     }
   });
 
-  test("go out in parts of 512 MiB at most", async () => {
+  test("go out in parts of 1 GiB at most", async () => {
     const { client, accepted } = await connectPair();
     startSending?.mockReturnValue({ done: Promise.resolve(0), abort: () => undefined });
     const clientPace = fast(1000);
@@ -146,7 +146,7 @@ describe.runIf(native)("large downloads on threads", () => {
       clientPace,
     });
     expect(await sender.inThread(0, Infinity)).toBe(0);
-    expect(startSending?.mock.calls.map(([, , , bytes]) => bytes / MIB)).toEqual([512]);
+    expect(startSending?.mock.calls.map(([, , , bytes]) => bytes / MIB)).toEqual([1024]);
     client.destroy();
     accepted.destroy();
   });
