@@ -2,10 +2,7 @@
 
 /** More than all buffers on the way hold, so that it says something about the client. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
-/**
- * Where the way is slow, the socket has been full by then. A client that only has large buffers seems
- * fast once: the first part that waits for it finds it out.
- */
+/** The first time. A client that only has large buffers seems fast then: what is waited for tells. */
 const FIRST_WINDOW_BYTES = 4 * 1024 * 1024;
 /** Whoever takes less is served just as well by the event loop. */
 const FAST_BYTES_PER_MS = 400 * 1024;

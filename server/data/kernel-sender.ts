@@ -12,9 +12,13 @@ const MOST_BYTES = 512 * 1024;
 const LEAST_BYTES = 128 * 1024;
 /** What a thread sends at once: some ten milliseconds; less is not worth the way there. */
 const PART_BYTES = 32 * 1024 * 1024;
-/** The same where nobody else has a thread: as much as goes out in so long, but at most so much. */
+/** The same where nobody else has a thread: what went out in so long until now, but at most so much. */
 const LONE_PART_MS = 250;
 const LONE_PART_BYTES = 1024 * 1024 * 1024;
+/** Of a file on a disk: it may be slower than its cache was, and nothing ends a part that waits for it. */
+const LONE_DISK_PART_BYTES = 256 * 1024 * 1024;
+/** After this a part ends with what has moved: its client became slower than it was. */
+const LONGEST_PART_MS = 500;
 /** What is left of a file, and less than this, goes on in steps. */
 const LEAST_THREAD_BYTES = 4 * 1024 * 1024;
 
@@ -91,11 +95,12 @@ export class KernelSender {
     return socket.destroyed ? undefined : this.#sendInThread(position, bytes);
   }
 
-  /** The way to a thread and back costs the event loop up to a millisecond in a process that is young. */
+  /** Larger, because the way to a thread and back costs the event loop a third of a millisecond or more. */
   get #partBytes(): number {
     if (!sendThreads.isUnused) return PART_BYTES;
     const bytes = Math.ceil(this.#clientPace.bytesIn(LONE_PART_MS));
-    return Math.min(Math.max(bytes, PART_BYTES), LONE_PART_BYTES);
+    const most = this.#options.isInMemory === true ? LONE_PART_BYTES : LONE_DISK_PART_BYTES;
+    return Math.min(Math.max(bytes, PART_BYTES), most);
   }
 
   async #sendInThread(position: number, bytes: number): Promise<number> {
@@ -114,6 +119,11 @@ export class KernelSender {
     const abort = (): void => sending.abort();
     socket.once("close", abort);
     ending.defer(() => socket.off("close", abort));
+    const finishSoon = (): void => sending.finishSoon();
+    const overdue = setTimeout(finishSoon, LONGEST_PART_MS);
+    ending.defer(() => clearTimeout(overdue));
+    // Others do not wait until so much has gone out.
+    if (bytes > PART_BYTES) ending.use(sendThreads.onWaiting(finishSoon));
     const moved = await sending.done;
     this.#clientPace.waited(moved);
     return moved;

@@ -25,6 +25,7 @@ export class SendThreads {
   readonly #processors: number;
   readonly #nowMs: () => number;
   readonly #waiting: ((free: boolean) => void)[] = [];
+  readonly #makeRoom = new Set<() => void>();
   #processes = 1;
   #taken = 0;
   #disturbedMs = -Infinity;
@@ -75,7 +76,14 @@ export class SendThreads {
         resolve(false);
       }, PATIENCE_MS);
       this.#waiting.push(answer);
+      for (const makeRoom of this.#makeRoom) makeRoom();
     });
+  }
+
+  /** Calls when somebody begins to wait for a thread, until disposed. */
+  onWaiting(makeRoom: () => void): Disposable {
+    this.#makeRoom.add(makeRoom);
+    return { [Symbol.dispose]: () => void this.#makeRoom.delete(makeRoom) };
   }
 
   /** Gives a thread back that was taken. */

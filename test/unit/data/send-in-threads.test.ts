@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ClientPace } from "../../../server/data/client-pace.ts";
 import { DiskPace } from "../../../server/data/disk-pace.ts";
 import { KernelSender } from "../../../server/data/kernel-sender.ts";
@@ -132,23 +132,85 @@ describe.runIf(native)("large downloads on threads", () => {
     }
   });
 
-  test("go out in parts of 1 GiB at most", async () => {
-    const { client, accepted } = await connectPair();
-    startSending?.mockReturnValue({ done: Promise.resolve(0), abort: () => undefined });
-    const clientPace = fast(1000);
-    clientPace.moved(16 * MIB);
-    const sender = new KernelSender({
-      socket: accepted,
-      file: -1,
-      sizeBytes: Number.MAX_SAFE_INTEGER,
-      calls: native as SystemCalls,
-      pace: new DiskPace(),
-      clientPace,
+  describe("of which one is alone", () => {
+    let connection: Awaited<ReturnType<typeof connectPair>>;
+    let end: (moved: number) => void;
+    const finishSoon = vi.fn<() => void>();
+
+    beforeEach(async () => {
+      connection = await connectPair();
+      const { promise: done, resolve } = Promise.withResolvers<number>();
+      end = resolve;
+      startSending?.mockReturnValue({ done, finishSoon, abort: () => undefined });
     });
-    expect(await sender.inThread(0, Infinity)).toBe(0);
-    expect(startSending?.mock.calls.map(([, , , bytes]) => bytes / MIB)).toEqual([1024]);
-    client.destroy();
-    accepted.destroy();
+
+    afterEach(() => {
+      end(0);
+      finishSoon.mockReset();
+      vi.useRealTimers();
+      connection.client.destroy();
+      connection.accepted.destroy();
+    });
+
+    /** Begins a part of an endless file, and tells its size; it ends with `end`. */
+    async function begin(isInMemory: boolean) {
+      const clientPace = fast(1000);
+      clientPace.moved(16 * MIB);
+      const sender = new KernelSender({
+        socket: connection.accepted,
+        file: -1,
+        sizeBytes: Number.MAX_SAFE_INTEGER,
+        isInMemory,
+        calls: native as SystemCalls,
+        pace: new DiskPace(),
+        clientPace,
+      });
+      const sending = sender.inThread(0, Infinity);
+      await Promise.resolve();
+      const mib = startSending?.mock.calls.map(([, , , bytes]) => bytes / MIB);
+      return { sending, mib };
+    }
+
+    test("go out in parts of 1 GiB at most, of 256 MiB from a disk", async () => {
+      for (const [isInMemory, most] of [
+        [true, 1024],
+        [false, 256],
+      ] as const) {
+        startSending?.mockClear();
+        const { sending, mib } = await begin(isInMemory);
+        expect(mib).toEqual([most]);
+        end(0);
+        await sending;
+      }
+    });
+
+    test("make room as soon as somebody waits for a thread", async () => {
+      const { sending } = await begin(true);
+      const taken: Promise<boolean>[] = [];
+      while (finishSoon.mock.calls.length === 0 && taken.length < 100) {
+        taken.push(sendThreads.take());
+      }
+      expect(taken.length).toBeLessThan(100);
+      expect(finishSoon).toHaveBeenCalledOnce();
+      end(0);
+      await sending;
+      expect(await Promise.all(taken)).not.toContain(false);
+      for (const _ of taken) sendThreads.give();
+      // Nobody is asked any more.
+      expect(finishSoon).toHaveBeenCalledOnce();
+    });
+
+    test("end after half a second", async () => {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      const { sending } = await begin(true);
+      vi.advanceTimersByTime(499);
+      expect(finishSoon).not.toHaveBeenCalled();
+      vi.advanceTimersByTime(1);
+      expect(finishSoon).toHaveBeenCalledOnce();
+      end(0);
+      await sending;
+      expect(vi.getTimerCount()).toBe(0);
+    });
   });
 
   test("bring every byte whatever is collected meanwhile", async () => {
