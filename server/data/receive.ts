@@ -48,7 +48,7 @@ export async function receiveFile(
     else await receiveInPlace(flow, sink, rewrapped.reader);
     if (options.isWhole?.() === false) throw new TransferError("connectionLost");
     // The client may wait for our close_notify before it reads the reply.
-    if (source instanceof TLSSocket) await flow.until((done) => void source.end(() => done()));
+    if (flow.isSecured) await flow.until((done) => void source.end(() => done()));
     return flow.bytes;
   } finally {
     source.destroy();

@@ -1,6 +1,5 @@
 /** Sending: files and listings. */
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 import type { ReadHandle } from "../storage/storage.ts";
 import { toWire } from "./ascii.ts";
 import { BufferPool } from "./buffer-pool.ts";
@@ -128,11 +127,11 @@ function conclude(socket: Socket, bytes: number, { onBytes }: TransferOptions): 
 function openKernelSender(
   socket: Socket,
   { fileDescriptor: file, sizeBytes, isInMemory }: ReadHandle,
-  { calls }: DataSender,
+  { calls, flow }: DataSender,
   { ascii, rateLimiter, pace = kernelPace, clientPace }: SendFileOptions,
 ): KernelSender | undefined {
   if (calls === undefined || file === undefined) return undefined;
-  if (ascii === true || rateLimiter !== undefined || socket instanceof TLSSocket) return undefined;
+  if (ascii === true || rateLimiter !== undefined || flow.isSecured) return undefined;
   return new KernelSender({ socket, file, sizeBytes, isInMemory, calls, pace, clientPace });
 }
 

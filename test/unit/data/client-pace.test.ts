@@ -9,12 +9,17 @@ function openPace() {
   return { pace, pass: (milliseconds: number) => (nowMs += milliseconds) };
 }
 
-test("knows nothing before 4 MiB have moved", () => {
-  const { pace } = openPace();
-  pace.moved(3 * MIB);
+/** Judges when so much has moved, and not before. */
+function expectWindow(pace: ClientPace, mib: number): void {
+  pace.moved((mib - 1) * MIB);
   expect(pace.keepsUp).toBe(false);
   pace.moved(MIB);
   expect(pace.keepsUp).toBe(true);
+}
+
+test("knows nothing before 4 MiB have moved", () => {
+  const { pace } = openPace();
+  expectWindow(pace, 4);
 });
 
 test("once it has judged, looks at more than buffers hold", () => {
@@ -22,10 +27,7 @@ test("once it has judged, looks at more than buffers hold", () => {
   pass(10);
   pace.waited(MIB);
   expect(pace.keepsUp).toBe(false);
-  pace.moved(15 * MIB);
-  expect(pace.keepsUp).toBe(false);
-  pace.moved(MIB);
-  expect(pace.keepsUp).toBe(true);
+  expectWindow(pace, 16);
 });
 
 test("a client that never lets its socket fill up keeps up, however long it took", () => {
