@@ -4,8 +4,10 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemCalls, type SystemCalls } from "../native/system-calls.ts";
 import { DataFlow, TransferError, type TransferOptions } from "./data-flow.ts";
 import { endPromptly } from "./prompt-end.ts";
+import { sendThreads } from "./send-threads.ts";
 import { settlesSoon } from "./settles-soon.ts";
 import { descriptorOf, lookUpUnacknowledgedBytes } from "./socket-descriptor.ts";
+import { CHUNK_BYTES, QUIET_CHUNK_BYTES } from "./turn-quantum.ts";
 
 /** For the client's close after ours; those that wait for the reply 226 first lose this much. */
 const CLOSE_CONFIRMATION_SECONDS = 2;
@@ -38,6 +40,20 @@ export class DataSender implements Disposable {
   /** Node says in the next turn that what TLS has encrypted was written. */
   get stepsInTurn(): "one" | "many" {
     return this.flow.isSecured ? "one" : "many";
+  }
+
+  /** How much to move at once. */
+  get chunkBytes(): number {
+    return this.flow.isSecured && sendThreads.isQuiet ? QUIET_CHUNK_BYTES : CHUNK_BYTES;
+  }
+
+  /**
+   * Whether what is written now may be used again as soon as the write has begun: Node encrypts it before
+   * its `write` returns, and copies what cannot be encrypted yet because the handshake goes on. What has
+   * to queue is not copied.
+   */
+  get copiesWrites(): boolean {
+    return this.flow.isSecured && this.#socket.writableLength === 0;
   }
 
   /** Writes and waits until the kernel has all of it: `chunk` may be used again then. */

@@ -11,7 +11,7 @@ import { openSource } from "./file-source.ts";
 import { KernelSender } from "./kernel-sender.ts";
 import { mayEndPromptly, PROMPT_BYTES, sendPromptly } from "./prompt-end.ts";
 import { settlesSoon } from "./settles-soon.ts";
-import { CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
+import { QUIET_CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 
 export interface SendFileOptions extends TransferOptions {
   /** First byte of the file to send (REST). */
@@ -30,7 +30,7 @@ export interface SendFileOptions extends TransferOptions {
 const WAITING_BYTES = 16 * 1024;
 
 const kernelPace = new DiskPace();
-const buffers = new BufferPool(CHUNK_BYTES);
+const buffers = new BufferPool(QUIET_CHUNK_BYTES);
 
 /**
  * Sends a file and closes the connection in good order. Resolves with the bytes that went over the
@@ -51,7 +51,6 @@ export async function sendFile(
       : undefined;
   if (prompt?.state === "delivered") return conclude(socket, prompt.bytes, options);
   using sender = new DataSender(socket, options);
-  const buffer = buffers.take();
   try {
     if (prompt !== undefined) sender.flow.countUnseen(prompt.bytes);
     const source = openSource(handle, options.pace);
@@ -82,29 +81,31 @@ export async function sendFile(
         continue;
       }
       // A little, written in the usual way, waits until a full socket takes more.
-      const room = step?.kind === "full" ? WAITING_BYTES : buffer.length;
+      const room = step?.kind === "full" ? WAITING_BYTES : sender.chunkBytes;
       const most = options.rateLimiter?.chunkBytes() ?? room;
       const wanted = Math.min(room, most, end - position);
-      const reading = source(buffer.subarray(0, wanted), position);
+      using buffer = buffers.borrow();
+      const reading = source(buffer.bytes.subarray(0, wanted), position);
       if (typeof reading !== "number") transferQuantum.spend();
       const count = typeof reading === "number" ? reading : await sender.flow.ours(reading);
       // A local file gives less than was asked for only at its end.
       ended = count === 0 || (count < wanted && handle.fileDescriptor !== undefined);
       position += count;
-      const chunk = buffer.subarray(0, count);
+      const chunk = buffer.bytes.subarray(0, count);
       const bytes = converter === undefined ? chunk : converter.convert(chunk);
       await sender.flow.admit(bytes.length);
       const isLast = count > 0 && (ended || position >= Math.min(end, handle.sizeBytes));
-      await writeInTurn(sender, bytes, isLast);
+      const isCopied = sender.copiesWrites;
+      const written = writeInTurn(sender, bytes, isLast);
+      // All downloads under TLS read into the same memory, which stays in the processor's cache.
+      if (isCopied) buffer.giveBack();
+      await written;
     }
     await sender.finish();
     return sender.flow.bytes;
   } catch (error) {
     socket.destroy();
     throw error;
-  } finally {
-    // Nothing uses it any more: reads were awaited, and a destroyed socket writes no more.
-    buffers.give(buffer);
   }
 }
 

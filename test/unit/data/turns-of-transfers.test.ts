@@ -4,9 +4,14 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
+import { sendThreads } from "../../../server/data/send-threads.ts";
 import { settlesSoon } from "../../../server/data/settles-soon.ts";
 import { receiveFile, sendFile } from "../../../server/data/transfer.ts";
-import { CHUNK_BYTES, transferQuantum } from "../../../server/data/turn-quantum.ts";
+import {
+  CHUNK_BYTES,
+  QUIET_CHUNK_BYTES,
+  transferQuantum,
+} from "../../../server/data/turn-quantum.ts";
 import { openTlsContexts } from "../../../server/tls/contexts.ts";
 import { secureServerSocket } from "../../../server/tls/secure-socket.ts";
 import { makeTestCertificate } from "../../support/certificate.ts";
@@ -14,9 +19,11 @@ import { diskTarget, makeFolder } from "../../support/files.ts";
 import { connectPair } from "../../support/loopback.ts";
 
 const CHUNKS = 5;
+/** No session has commands run here. */
+const FILE_BYTES = CHUNKS * QUIET_CHUNK_BYTES;
 const folder = makeFolder();
 const path = join(folder.path, "file");
-writeFileSync(path, Buffer.alloc(CHUNKS * CHUNK_BYTES, "content"));
+writeFileSync(path, Buffer.alloc(FILE_BYTES, "content"));
 const file = openSync(path, "r");
 afterAll(() => {
   closeSync(file);
@@ -30,7 +37,7 @@ const contexts = makeTestCertificate().then(({ pem }) =>
 const never = new AbortController().signal;
 const handle = {
   fileDescriptor: file,
-  sizeBytes: CHUNKS * CHUNK_BYTES,
+  sizeBytes: FILE_BYTES,
   isInMemory: true,
   read: () => Promise.reject(new Error("a local file is read by its descriptor")),
   [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -59,11 +66,24 @@ test("under TLS a chunk lets the next transfer go on when its write has begun, n
     return begun;
   });
   const ready = vi.spyOn(transferQuantum, "ready");
-  expect(await sendFile(socket, handle, { signal: never })).toBe(CHUNKS * CHUNK_BYTES);
+  expect(await sendFile(socket, handle, { signal: never })).toBe(FILE_BYTES);
   expect(ready.mock.calls.every(([steps]) => steps === "one")).toBe(true);
   const each = ["begun", "spend", "written"];
   expect(events.slice(0, CHUNKS * each.length)).toEqual(Array(CHUNKS).fill(each).flat());
   client.destroy();
+});
+
+test("under TLS chunks are large while no session has commands run, and no larger than others else", async () => {
+  const chunksOf = async (isQuiet: boolean): Promise<Set<number>> => {
+    vi.spyOn(sendThreads, "isQuiet", "get").mockReturnValue(isQuiet);
+    const { client, socket } = await openDownload();
+    const writes = vi.spyOn(socket, "write");
+    expect(await sendFile(socket, handle, { signal: never })).toBe(FILE_BYTES);
+    client.destroy();
+    return new Set(writes.mock.calls.map(([chunk]) => (chunk as Uint8Array).length));
+  };
+  expect(await chunksOf(true)).toEqual(new Set([QUIET_CHUNK_BYTES]));
+  expect(await chunksOf(false)).toEqual(new Set([CHUNK_BYTES]));
 });
 
 test("downloads under TLS that go on together do so one after the other", async () => {
@@ -84,7 +104,7 @@ test("downloads under TLS that go on together do so one after the other", async 
   const sent = await Promise.all(
     downloads.map(({ socket }) => sendFile(socket, handle, { signal: never })),
   );
-  expect(sent).toEqual(Array(4).fill(CHUNKS * CHUNK_BYTES));
+  expect(sent).toEqual(Array(4).fill(FILE_BYTES));
   expect(granting.length).toBeGreaterThanOrEqual(4 * (CHUNKS - 1));
   expect(Math.max(...granting)).toBe(1);
   for (const { client } of downloads) client.destroy();
@@ -103,9 +123,9 @@ test("an upload under TLS spends its time when Node has read, one in the clear a
       : accepted;
     const later = vi.spyOn(transferQuantum, "spendLater");
     await using target = diskTarget(folder.path);
-    client.end(Buffer.alloc(CHUNKS * CHUNK_BYTES));
+    client.end(Buffer.alloc(FILE_BYTES));
     const received = await receiveFile(socket, target, { signal: never, native: false, ascii });
-    expect(received).toBe(CHUNKS * CHUNK_BYTES);
+    expect(received).toBe(FILE_BYTES);
     expect(later.mock.calls.length > 0).toBe(secured);
     later.mockRestore();
     client.destroy();
@@ -116,8 +136,8 @@ test("the end of a download under TLS is given way to: its last chunk, the turn 
   const { client, socket } = await openDownload();
   const writes = vi.spyOn(socket, "write");
   const giveWay = vi.spyOn(transferQuantum, "giveWay");
-  const last = { offset: (CHUNKS - 2) * CHUNK_BYTES };
-  expect(await sendFile(socket, handle, { signal: never, ...last })).toBe(2 * CHUNK_BYTES);
+  const last = { offset: (CHUNKS - 2) * QUIET_CHUNK_BYTES };
+  expect(await sendFile(socket, handle, { signal: never, ...last })).toBe(2 * QUIET_CHUNK_BYTES);
   expect(giveWay).toHaveBeenCalledTimes(3);
   expect(giveWay.mock.invocationCallOrder[0]).toBeGreaterThan(
     writes.mock.invocationCallOrder[1] ?? Infinity,
