@@ -15,7 +15,7 @@ export class BufferPool {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.bufferBytes);
   }
 
-  /** Takes a buffer that is given back when it is disposed. */
+  /** Takes a buffer when its bytes are asked for, and gives it back when that is disposed. */
   borrow(): BorrowedBuffer {
     return new BorrowedBuffer(this);
   }
@@ -26,21 +26,24 @@ export class BufferPool {
   }
 }
 
-/** Nothing may read or write it any more when it is disposed or given back. */
+/** One buffer of a pool at a time. */
 class BorrowedBuffer implements Disposable {
-  readonly bytes: Buffer;
   readonly #pool: BufferPool;
-  #isBorrowed = true;
+  #bytes: Buffer | undefined;
 
   constructor(pool: BufferPool) {
     this.#pool = pool;
-    this.bytes = pool.take();
   }
 
-  /** Before it is disposed. */
+  /** The same until they are given back. */
+  get bytes(): Buffer {
+    return (this.#bytes ??= this.#pool.take());
+  }
+
+  /** Nothing may read or write the bytes any more. Who asks for them again gets others. */
   giveBack(): void {
-    if (this.#isBorrowed) this.#pool.give(this.bytes);
-    this.#isBorrowed = false;
+    if (this.#bytes !== undefined) this.#pool.give(this.#bytes);
+    this.#bytes = undefined;
   }
 
   [Symbol.dispose](): void {

@@ -14,6 +14,12 @@ const CLOSE_CONFIRMATION_SECONDS = 2;
 /** Of our end, what a client need not take: a FIN, and before it TLS' close_notify. */
 const FIN_BYTES = 1;
 const SECURED_END_BYTES = 64;
+/** See `chunkBytes`. */
+const MOMENT_MS = 100;
+const FIRST_CHUNK_BYTES = 64 * 1024;
+const LEAST_CHUNK_BYTES = 16 * 1024;
+/** From one chunk to the next: a socket may just have had room for a short one. */
+const FASTEST_GROWTH = 2;
 const SHORTEST_LOOK_MS = 1;
 const LONGEST_LOOK_MS = 200;
 
@@ -25,6 +31,8 @@ export class DataSender implements Disposable {
   readonly #confirmationMs: number;
   readonly #tellsEnd: boolean;
   #lookTimer: NodeJS.Timeout | undefined;
+  /** What the client takes in a moment, by the last write. */
+  #momentBytes = FIRST_CHUNK_BYTES;
 
   constructor(socket: Socket, options: TransferOptions) {
     this.flow = new DataFlow(socket, options);
@@ -42,29 +50,40 @@ export class DataSender implements Disposable {
     return this.flow.isSecured ? "one" : "many";
   }
 
-  /** How much to move at once. */
+  /**
+   * How much to write at once. Under TLS no more than the client takes in a moment: until all of a chunk is
+   * written nothing tells that some of it moved, so that a slow client would seem idle, and what is
+   * encrypted takes memory meanwhile.
+   */
   get chunkBytes(): number {
-    return this.flow.isSecured && sendThreads.isQuiet ? QUIET_CHUNK_BYTES : CHUNK_BYTES;
+    if (!this.flow.isSecured) return CHUNK_BYTES;
+    const most = sendThreads.isQuiet ? QUIET_CHUNK_BYTES : CHUNK_BYTES;
+    return Math.max(LEAST_CHUNK_BYTES, Math.min(most, this.#momentBytes));
   }
 
   /**
-   * Whether what is written now may be used again as soon as the write has begun: Node encrypts it before
-   * its `write` returns, and copies what cannot be encrypted yet because the handshake goes on. What has
-   * to queue is not copied.
+   * Asked before a write: whether the chunk may be used again as soon as that has begun, before it
+   * resolves. Under TLS Node encrypts all of it before its `write` returns, and copies what the handshake
+   * keeps waiting (TLSWrap::DoWrite); but what queues in the stream itself is neither.
    */
-  get copiesWrites(): boolean {
-    return this.flow.isSecured && this.#socket.writableLength === 0;
+  get isDoneOnceBegun(): boolean {
+    const { connecting, writableCorked, writableLength } = this.#socket;
+    const queues = connecting || writableCorked > 0 || writableLength > 0;
+    return this.flow.isSecured && !queues;
   }
 
   /** Writes and waits until the kernel has all of it: `chunk` may be used again then. */
   async write(chunk: Uint8Array): Promise<void> {
     if (chunk.length === 0) return;
     const socket = this.#socket;
+    const begunMs = performance.now();
     await this.flow.until((done) => {
       socket.write(chunk, (error) =>
         done(error ?? (socket.destroyed ? new Error("closed") : null)),
       );
     });
+    const tookMs = Math.max(performance.now() - begunMs, MOMENT_MS / FASTEST_GROWTH);
+    this.#momentBytes = Math.floor((chunk.length * MOMENT_MS) / tookMs);
     this.flow.count(chunk.length);
   }
 

@@ -11,7 +11,7 @@ import { openSource } from "./file-source.ts";
 import { KernelSender } from "./kernel-sender.ts";
 import { mayEndPromptly, PROMPT_BYTES, sendPromptly } from "./prompt-end.ts";
 import { settlesSoon } from "./settles-soon.ts";
-import { QUIET_CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
+import { CHUNK_BYTES, QUIET_CHUNK_BYTES, transferQuantum } from "./turn-quantum.ts";
 
 export interface SendFileOptions extends TransferOptions {
   /** First byte of the file to send (REST). */
@@ -30,7 +30,9 @@ export interface SendFileOptions extends TransferOptions {
 const WAITING_BYTES = 16 * 1024;
 
 const kernelPace = new DiskPace();
-const buffers = new BufferPool(QUIET_CHUNK_BYTES);
+const buffers = new BufferPool(CHUNK_BYTES);
+/** All downloads under TLS use the same memory by turns, so that it stays in the processor's cache. */
+const securedBuffers = new BufferPool(QUIET_CHUNK_BYTES);
 
 /**
  * Sends a file and closes the connection in good order. Resolves with the bytes that went over the
@@ -51,6 +53,9 @@ export async function sendFile(
       : undefined;
   if (prompt?.state === "delivered") return conclude(socket, prompt.bytes, options);
   using sender = new DataSender(socket, options);
+  const takesLargeChunks = sender.flow.isSecured && options.rateLimiter === undefined;
+  // Given back at the end when no write reads it any more: what fails one has destroyed the socket.
+  using buffer = (takesLargeChunks ? securedBuffers : buffers).borrow();
   try {
     if (prompt !== undefined) sender.flow.countUnseen(prompt.bytes);
     const source = openSource(handle, options.pace);
@@ -83,8 +88,7 @@ export async function sendFile(
       // A little, written in the usual way, waits until a full socket takes more.
       const room = step?.kind === "full" ? WAITING_BYTES : sender.chunkBytes;
       const most = options.rateLimiter?.chunkBytes() ?? room;
-      const wanted = Math.min(room, most, end - position);
-      using buffer = buffers.borrow();
+      const wanted = Math.min(room, most, buffer.bytes.length, end - position);
       const reading = source(buffer.bytes.subarray(0, wanted), position);
       if (typeof reading !== "number") transferQuantum.spend();
       const count = typeof reading === "number" ? reading : await sender.flow.ours(reading);
@@ -95,10 +99,9 @@ export async function sendFile(
       const bytes = converter === undefined ? chunk : converter.convert(chunk);
       await sender.flow.admit(bytes.length);
       const isLast = count > 0 && (ended || position >= Math.min(end, handle.sizeBytes));
-      const isCopied = sender.copiesWrites;
+      const isDone = sender.isDoneOnceBegun;
       const written = writeInTurn(sender, bytes, isLast);
-      // All downloads under TLS read into the same memory, which stays in the processor's cache.
-      if (isCopied) buffer.giveBack();
+      if (isDone) buffer.giveBack();
       await written;
     }
     await sender.finish();

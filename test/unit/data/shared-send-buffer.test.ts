@@ -1,12 +1,16 @@
 /** Downloads under TLS read into the same memory: whatever their writes wait for, each sends its own bytes. */
 import { randomBytes } from "node:crypto";
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { connect as connectTls, createSecureContext, TLSSocket } from "node:tls";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
+import { BufferPool } from "../../../server/data/buffer-pool.ts";
+import { DataSender } from "../../../server/data/data-sender.ts";
 import { DiskPace } from "../../../server/data/disk-pace.ts";
 import { sendFile } from "../../../server/data/send.ts";
 import { openTlsContexts } from "../../../server/tls/contexts.ts";
+import { HeldOutput } from "../../../server/tls/held-output.ts";
 import { secureServerSocket } from "../../../server/tls/secure-socket.ts";
 import { makeTestCertificate } from "../../support/certificate.ts";
 import { diskSource, makeFolder, memorySource } from "../../support/files.ts";
@@ -37,6 +41,26 @@ afterEach(() => opened.splice(0).forEach((socket) => socket.destroy()));
 const { signal } = new AbortController();
 const certificate = makeTestCertificate();
 
+/** Buffers that were taken and not given back. */
+const taken = new Set<Buffer>();
+const { take, give } = BufferPool.prototype;
+beforeEach(() => {
+  vi.spyOn(BufferPool.prototype, "take").mockImplementation(function (this: BufferPool) {
+    const buffer = take.call(this);
+    expect(taken.has(buffer)).toBe(false);
+    taken.add(buffer);
+    return buffer;
+  });
+  vi.spyOn(BufferPool.prototype, "give").mockImplementation(function (this: BufferPool, buffer) {
+    expect(taken.delete(buffer)).toBe(true);
+    give.call(this, buffer);
+  });
+});
+afterEach(() => {
+  expect(taken.size).toBe(0);
+  vi.restoreAllMocks();
+});
+
 function keep<T extends Socket>(socket: T): T {
   opened.push(socket);
   return socket.on("error", () => undefined);
@@ -46,24 +70,28 @@ function secureClient(socket: Socket, maxVersion: "TLSv1.2" | "TLSv1.3" = "TLSv1
   return keep(connectTls({ socket, rejectUnauthorized: false, maxVersion }));
 }
 
-async function secureServer(socket: Socket): Promise<TLSSocket> {
+async function secureServer(socket: Socket | Duplex): Promise<TLSSocket> {
   const { pem } = await certificate;
   const secureContext = createSecureContext({ cert: pem, key: pem });
   return keep(new TLSSocket(socket, { isServer: true, secureContext }));
 }
 
-function secured(
-  maxVersion: "TLSv1.2" | "TLSv1.3",
-  ticketGuard: "keyCallback" | "heldOutput" = "keyCallback",
-) {
+function secured(maxVersion: "TLSv1.2" | "TLSv1.3") {
   return async (): Promise<Download> => {
     const { pem } = await certificate;
-    const { download } = await openTlsContexts({ pem, minVersion: "TLSv1.2", ticketGuard });
+    const options = { pem, minVersion: "TLSv1.2", ticketGuard: "keyCallback" } as const;
+    const { download } = await openTlsContexts(options);
     const { client: raw, accepted } = await connectPair();
     const client = secureClient(raw, maxVersion);
     const socket = keep(await secureServerSocket(accepted, download, { signal }));
     return { socket, openClient: () => client };
   };
+}
+
+async function aboveAnotherStream(): Promise<Download> {
+  const { client, accepted } = await connectPair();
+  const socket = await secureServer(new HeldOutput(accepted));
+  return { socket, openClient: () => secureClient(client) };
 }
 
 async function beforeHandshake(): Promise<Download> {
@@ -115,13 +143,13 @@ const slowDisk = (): DiskPace => {
 test.each([
   { what: "TLS 1.3", open: secured("TLSv1.3") },
   { what: "TLS 1.2", open: secured("TLSv1.2") },
-  { what: "TLS 1.3 with held output", open: secured("TLSv1.3", "heldOutput") },
+  { what: "TLS 1.3 above another stream", open: aboveAnotherStream },
   { what: "TLS 1.3, a slow disk", open: secured("TLSv1.3"), pace: slowDisk() },
   { what: "TLS 1.3, any storage", open: secured("TLSv1.3"), source: memorySource },
   { what: "TLS before the handshake", open: beforeHandshake },
-  { what: "TLS behind another write", open: behindAnotherWrite },
-  { what: "in the clear, without native code", open: inTheClear, native: false },
-])("downloads at once, $what", async ({ open, source = fromDisk, ...options }) => {
+  { what: "TLS behind another write", open: behindAnotherWrite, keeps: true },
+  { what: "in the clear, without native code", open: inTheClear, native: false, keeps: true },
+])("downloads at once, $what", async ({ open, source = fromDisk, keeps = false, ...options }) => {
   const contents = Array.from({ length: DOWNLOADS }, () => randomBytes(FILE_BYTES));
   const downloads = await Promise.all(contents.map(() => open()));
   const sending = downloads.map(async ({ socket, ahead }, index) => {
@@ -133,6 +161,8 @@ test.each([
   });
   const clients = downloads.map(({ openClient }) => openClient());
   await standstill(downloads.map(({ socket }) => socket));
+  // Under TLS none keeps a chunk while it waits for its client.
+  expect(taken.size).toBe(keeps ? DOWNLOADS : 0);
   const received = await Promise.all(clients.map(readSlowly));
   expect(await Promise.all(sending)).toEqual(contents.map(() => FILE_BYTES));
   for (const [index, content] of contents.entries()) {
@@ -141,4 +171,43 @@ test.each([
     expect(bytes.length).toBe(ahead.length + FILE_BYTES);
     expect(bytes.equals(Buffer.concat([ahead, content]))).toBe(true);
   }
+});
+
+test.each([
+  { what: "TLS", open: secured("TLSv1.3") },
+  { what: "in the clear", open: inTheClear },
+])("downloads that fail give their memory back, $what", async ({ open }) => {
+  const content = randomBytes(FILE_BYTES);
+  const abort = new AbortController();
+  const failing = memorySource(content);
+  const reads = vi.spyOn(failing, "read").mockResolvedValueOnce(1000);
+  reads.mockRejectedValueOnce(new Error("the disk is gone"));
+  const [aborted, unreadable, left] = await Promise.all([open(), open(), open()]);
+  const options = { signal: abort.signal, native: false };
+  const sending = [
+    sendFile(aborted.socket, memorySource(content), options),
+    sendFile(unreadable.socket, failing, options),
+    sendFile(left.socket, memorySource(content), { signal, native: false }),
+  ];
+  const ended = Promise.allSettled(sending);
+  aborted.openClient();
+  unreadable.openClient().resume();
+  const client = left.openClient();
+  await standstill([aborted.socket, left.socket]);
+  abort.abort();
+  client.destroy();
+  expect((await ended).map(({ status }) => status)).toEqual(Array(3).fill("rejected"));
+});
+
+test("what queues in a socket is not given back before it is written", async () => {
+  const { socket } = await secured("TLSv1.3")();
+  using sender = new DataSender(socket, { signal });
+  expect(sender.isDoneOnceBegun).toBe(true);
+  socket.cork();
+  expect(sender.isDoneOnceBegun).toBe(false);
+  socket.uncork();
+  const { client } = await connectPair();
+  const connecting = await secureServer(connect({ port: client.remotePort ?? 0 }));
+  using another = new DataSender(connecting, { signal });
+  expect(another.isDoneOnceBegun).toBe(false);
 });

@@ -1,0 +1,74 @@
+/** A client under TLS that takes little, but always something, is not idle. */
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
+import { connect as connectTls, createSecureContext, TLSSocket } from "node:tls";
+import { afterAll, expect, test } from "vitest";
+import { sendFile } from "../../../server/data/send.ts";
+import { QUIET_CHUNK_BYTES } from "../../../server/data/turn-quantum.ts";
+import { makeTestCertificate } from "../../support/certificate.ts";
+import { diskSource, makeFolder } from "../../support/files.ts";
+import { connectPair } from "../../support/loopback.ts";
+
+const FILE_BYTES = 1.25 * 1024 * 1024;
+/** A large chunk takes a second and more, and would look idle for twice the time that is allowed. */
+const STEP_BYTES = 16 * 1024;
+const STEP_MS = 33;
+const IDLE_SECONDS = 0.4;
+
+const folder = makeFolder();
+afterAll(() => folder[Symbol.dispose]());
+
+/** Passes on what is written by small steps; says that it has when all of it went. */
+class NarrowPath extends Duplex {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    super();
+    this.#socket = socket;
+    socket.on("data", (chunk) => void this.push(chunk));
+    socket.on("end", () => void this.push(null));
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    void this.#passOn(chunk).then(done);
+  }
+
+  override _final(done: () => void): void {
+    this.#socket.end(done);
+  }
+
+  async #passOn(chunk: Buffer): Promise<void> {
+    for (let at = 0; at < chunk.length; at += STEP_BYTES) {
+      const step = chunk.subarray(at, at + STEP_BYTES);
+      // What the handshake says goes at once.
+      if (step.length === STEP_BYTES) await pause(STEP_MS);
+      this.#socket.write(step);
+    }
+  }
+}
+
+test("a client that takes a large chunk in more than the idle time gets smaller ones", async () => {
+  expect((QUIET_CHUNK_BYTES / STEP_BYTES) * STEP_MS).toBeGreaterThan(2 * IDLE_SECONDS * 1000);
+  const { pem } = await makeTestCertificate();
+  const { client: raw, accepted } = await connectPair();
+  const secureContext = createSecureContext({ cert: pem, key: pem });
+  const socket = new TLSSocket(new NarrowPath(accepted), { isServer: true, secureContext });
+  socket.on("error", () => undefined);
+  const client = connectTls({ socket: raw, rejectUnauthorized: false });
+  client.on("error", () => undefined).on("end", () => client.end());
+  await new Promise((resolve) => client.once("secureConnect", resolve));
+  const content = Buffer.alloc(FILE_BYTES, "all of it");
+  await using handle = diskSource(folder.path, content);
+  const { signal } = new AbortController();
+  const sending = sendFile(socket, handle, { signal, idleTimeoutSeconds: IDLE_SECONDS });
+  const received: Buffer[] = [];
+  client.on("data", (chunk: Buffer) => received.push(chunk));
+  expect(await sending).toBe(FILE_BYTES);
+  expect(Buffer.concat(received).equals(content)).toBe(true);
+  raw.destroy();
+});
