@@ -16,10 +16,11 @@ const FIN_BYTES = 1;
 const SECURED_END_BYTES = 64;
 /** See `chunkBytes`. */
 const MOMENT_MS = 100;
-const FIRST_CHUNK_BYTES = 64 * 1024;
 const LEAST_CHUNK_BYTES = 16 * 1024;
-/** From one chunk to the next: a socket may just have had room for a short one. */
-const FASTEST_GROWTH = 2;
+/** From one chunk to the next: a socket that was full has room for a megabyte at once. */
+const CHUNK_GROWTH_BYTES = 16 * 1024;
+/** More than sockets take for a client that does not read; what is encrypted for it waits in our memory. */
+const LARGE_CHUNKS_AFTER_BYTES = 8 * 1024 * 1024;
 const SHORTEST_LOOK_MS = 1;
 const LONGEST_LOOK_MS = 200;
 
@@ -32,7 +33,7 @@ export class DataSender implements Disposable {
   readonly #tellsEnd: boolean;
   #lookTimer: NodeJS.Timeout | undefined;
   /** What the client takes in a moment, by the last write. */
-  #momentBytes = FIRST_CHUNK_BYTES;
+  #momentBytes = Infinity;
 
   constructor(socket: Socket, options: TransferOptions) {
     this.flow = new DataFlow(socket, options);
@@ -57,7 +58,8 @@ export class DataSender implements Disposable {
    */
   get chunkBytes(): number {
     if (!this.flow.isSecured) return CHUNK_BYTES;
-    const most = sendThreads.isQuiet ? QUIET_CHUNK_BYTES : CHUNK_BYTES;
+    const mayBeLarge = sendThreads.isQuiet && this.flow.bytes >= LARGE_CHUNKS_AFTER_BYTES;
+    const most = mayBeLarge ? QUIET_CHUNK_BYTES : CHUNK_BYTES;
     return Math.max(LEAST_CHUNK_BYTES, Math.min(most, this.#momentBytes));
   }
 
@@ -82,8 +84,8 @@ export class DataSender implements Disposable {
         done(error ?? (socket.destroyed ? new Error("closed") : null)),
       );
     });
-    const tookMs = Math.max(performance.now() - begunMs, MOMENT_MS / FASTEST_GROWTH);
-    this.#momentBytes = Math.floor((chunk.length * MOMENT_MS) / tookMs);
+    const inMoment = (chunk.length * MOMENT_MS) / (performance.now() - begunMs);
+    this.#momentBytes = Math.min(Math.floor(inMoment), chunk.length + CHUNK_GROWTH_BYTES);
     this.flow.count(chunk.length);
   }
 

@@ -15,12 +15,14 @@ import {
 import { openTlsContexts } from "../../../server/tls/contexts.ts";
 import { secureServerSocket } from "../../../server/tls/secure-socket.ts";
 import { makeTestCertificate } from "../../support/certificate.ts";
-import { diskTarget, makeFolder } from "../../support/files.ts";
+import { diskSource, diskTarget, makeFolder } from "../../support/files.ts";
 import { connectPair } from "../../support/loopback.ts";
 
 const CHUNKS = 5;
-/** No session has commands run here. */
-const FILE_BYTES = CHUNKS * QUIET_CHUNK_BYTES;
+const FILE_BYTES = CHUNKS * CHUNK_BYTES;
+const LEAST_CHUNK_BYTES = 16 * 1024;
+/** More than a client takes that does not read. */
+const LARGE_FILE_BYTES = 20 * 1024 * 1024;
 const folder = makeFolder();
 const path = join(folder.path, "file");
 writeFileSync(path, Buffer.alloc(FILE_BYTES, "content"));
@@ -80,16 +82,18 @@ test("under TLS a chunk lets the next transfer go on when its write has begun, n
 });
 
 test("chunks grow under TLS alone, and become large only while no session has commands run", async () => {
+  await using large = diskSource(folder.path, Buffer.alloc(LARGE_FILE_BYTES));
   const largestOf = async (kind: "TLS" | "clear", isQuiet: boolean): Promise<number> => {
     vi.spyOn(sendThreads, "isQuiet", "get").mockReturnValue(isQuiet);
     const { client, socket } = await (kind === "TLS" ? openDownload() : openInTheClear());
     const writes = vi.spyOn(socket, "write");
     const options = { signal: never, native: false };
-    expect(await sendFile(socket, handle, options)).toBe(FILE_BYTES);
+    expect(await sendFile(socket, large, options)).toBe(LARGE_FILE_BYTES);
     client.destroy();
     const chunks = writes.mock.calls.map(([chunk]) => (chunk as Uint8Array).length);
     for (const [index, bytes] of chunks.slice(1).entries())
-      expect(bytes).toBeLessThanOrEqual(2 * (chunks[index] ?? 0));
+      expect(bytes).toBeLessThanOrEqual((chunks[index] ?? 0) + LEAST_CHUNK_BYTES);
+    expect(chunks[0]).toBe(CHUNK_BYTES);
     return Math.max(...chunks);
   };
   expect(await largestOf("TLS", true)).toBe(QUIET_CHUNK_BYTES);
@@ -147,8 +151,8 @@ test("the end of a download under TLS is given way to: its last chunk, the turn 
   const { client, socket } = await openDownload();
   const writes = vi.spyOn(socket, "write");
   const giveWay = vi.spyOn(transferQuantum, "giveWay");
-  const last = { offset: (CHUNKS - 2) * QUIET_CHUNK_BYTES };
-  expect(await sendFile(socket, handle, { signal: never, ...last })).toBe(2 * QUIET_CHUNK_BYTES);
+  const last = { offset: (CHUNKS - 2) * CHUNK_BYTES };
+  expect(await sendFile(socket, handle, { signal: never, ...last })).toBe(2 * CHUNK_BYTES);
   expect(giveWay).toHaveBeenCalledTimes(3);
   expect(giveWay.mock.invocationCallOrder[0]).toBeGreaterThan(
     writes.mock.invocationCallOrder[1] ?? Infinity,
