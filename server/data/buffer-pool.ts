@@ -15,7 +15,7 @@ export class BufferPool {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.bufferBytes);
   }
 
-  /** Takes a buffer when its bytes are asked for, and gives it back when that is disposed. */
+  /** For one buffer at a time, that is given back in any case. */
   borrow(): BorrowedBuffer {
     return new BorrowedBuffer(this);
   }
@@ -35,12 +35,12 @@ class BorrowedBuffer implements Disposable {
     this.#pool = pool;
   }
 
-  /** The same until they are given back. */
-  get bytes(): Buffer {
+  /** The same buffer until it is given back. */
+  take(): Buffer {
     return (this.#bytes ??= this.#pool.take());
   }
 
-  /** Nothing may read or write the bytes any more. Who asks for them again gets others. */
+  /** Nothing may read or write the buffer any more. */
   giveBack(): void {
     if (this.#bytes !== undefined) this.#pool.give(this.#bytes);
     this.#bytes = undefined;

@@ -19,7 +19,7 @@ const MOMENT_MS = 100;
 const LEAST_CHUNK_BYTES = 16 * 1024;
 /** From one chunk to the next: a socket that was full has room for a megabyte at once. */
 const CHUNK_GROWTH_BYTES = 16 * 1024;
-/** More than sockets take for a client that does not read; what is encrypted for it waits in our memory. */
+/** Usually more than sockets take for a client that reads slowly; what is encrypted then waits in memory. */
 const LARGE_CHUNKS_AFTER_BYTES = 8 * 1024 * 1024;
 const SHORTEST_LOOK_MS = 1;
 const LONGEST_LOOK_MS = 200;
@@ -32,8 +32,8 @@ export class DataSender implements Disposable {
   readonly #confirmationMs: number;
   readonly #tellsEnd: boolean;
   #lookTimer: NodeJS.Timeout | undefined;
-  /** What the client takes in a moment, by the last write. */
-  #momentBytes = Infinity;
+  /** What the next chunk may have at most, for the last write's sake. */
+  #nextBytes = Infinity;
 
   constructor(socket: Socket, options: TransferOptions) {
     this.flow = new DataFlow(socket, options);
@@ -52,15 +52,16 @@ export class DataSender implements Disposable {
   }
 
   /**
-   * How much to write at once. Under TLS no more than the client takes in a moment: until all of a chunk is
+   * How much to write at once. Under TLS less after a write that took long: until all of a chunk is
    * written nothing tells that some of it moved, so that a slow client would seem idle, and what is
-   * encrypted takes memory meanwhile.
+   * encrypted takes memory meanwhile. A full socket still lets such a client's next write wait until a
+   * good part of it is free.
    */
   get chunkBytes(): number {
     if (!this.flow.isSecured) return CHUNK_BYTES;
     const mayBeLarge = sendThreads.isQuiet && this.flow.bytes >= LARGE_CHUNKS_AFTER_BYTES;
     const most = mayBeLarge ? QUIET_CHUNK_BYTES : CHUNK_BYTES;
-    return Math.max(LEAST_CHUNK_BYTES, Math.min(most, this.#momentBytes));
+    return Math.max(LEAST_CHUNK_BYTES, Math.min(most, this.#nextBytes));
   }
 
   /**
@@ -70,6 +71,7 @@ export class DataSender implements Disposable {
    */
   get isDoneOnceBegun(): boolean {
     const { connecting, writableCorked, writableLength } = this.#socket;
+    // Nobody writes nothing, which would queue what follows without showing here.
     const queues = connecting || writableCorked > 0 || writableLength > 0;
     return this.flow.isSecured && !queues;
   }
@@ -85,7 +87,7 @@ export class DataSender implements Disposable {
       );
     });
     const inMoment = (chunk.length * MOMENT_MS) / (performance.now() - begunMs);
-    this.#momentBytes = Math.min(Math.floor(inMoment), chunk.length + CHUNK_GROWTH_BYTES);
+    this.#nextBytes = Math.min(Math.floor(inMoment), this.chunkBytes + CHUNK_GROWTH_BYTES);
     this.flow.count(chunk.length);
   }
 

@@ -31,7 +31,7 @@ const WAITING_BYTES = 16 * 1024;
 
 const kernelPace = new DiskPace();
 const buffers = new BufferPool(CHUNK_BYTES);
-/** All downloads under TLS use the same memory by turns, so that it stays in the processor's cache. */
+/** Downloads under TLS use the same memory by turns, so that it stays in the processor's cache. */
 const securedBuffers = new BufferPool(QUIET_CHUNK_BYTES);
 
 /**
@@ -88,14 +88,15 @@ export async function sendFile(
       // A little, written in the usual way, waits until a full socket takes more.
       const room = step?.kind === "full" ? WAITING_BYTES : sender.chunkBytes;
       const most = options.rateLimiter?.chunkBytes() ?? room;
-      const wanted = Math.min(room, most, buffer.bytes.length, end - position);
-      const reading = source(buffer.bytes.subarray(0, wanted), position);
+      const memory = buffer.take();
+      const wanted = Math.min(room, most, memory.length, end - position);
+      const reading = source(memory.subarray(0, wanted), position);
       if (typeof reading !== "number") transferQuantum.spend();
       const count = typeof reading === "number" ? reading : await sender.flow.ours(reading);
       // A local file gives less than was asked for only at its end.
       ended = count === 0 || (count < wanted && handle.fileDescriptor !== undefined);
       position += count;
-      const chunk = buffer.bytes.subarray(0, count);
+      const chunk = memory.subarray(0, count);
       const bytes = converter === undefined ? chunk : converter.convert(chunk);
       await sender.flow.admit(bytes.length);
       const isLast = count > 0 && (ended || position >= Math.min(end, handle.sizeBytes));

@@ -57,8 +57,10 @@ beforeEach(() => {
   });
 });
 afterEach(() => {
-  expect(taken.size).toBe(0);
+  const { size } = taken;
+  taken.clear();
   vi.restoreAllMocks();
+  expect(size).toBe(0);
 });
 
 function keep<T extends Socket>(socket: T): T {

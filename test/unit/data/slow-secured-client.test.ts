@@ -3,19 +3,20 @@ import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect as connectTls, createSecureContext, TLSSocket } from "node:tls";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { sendFile } from "../../../server/data/send.ts";
 import { CHUNK_BYTES } from "../../../server/data/turn-quantum.ts";
 import { makeTestCertificate } from "../../support/certificate.ts";
 import { diskSource, makeFolder } from "../../support/files.ts";
 import { connectPair } from "../../support/loopback.ts";
 
-const FILE_BYTES = 640 * 1024;
+const FILE_BYTES = 416 * 1024;
 const STEP_BYTES = 16 * 1024;
 const STEP_MS = 20;
 /** From the second chunk on: another like the first would look idle for twice the time that is allowed. */
-const SLOW_STEP_MS = 66;
-const IDLE_SECONDS = 0.4;
+const SLOW_STEP_MS = 120;
+const LEAST_CHUNK_BYTES = 16 * 1024;
+const IDLE_SECONDS = 0.6;
 
 const folder = makeFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -70,10 +71,13 @@ test("a client that takes a chunk in more than the idle time gets smaller ones",
   const content = Buffer.alloc(FILE_BYTES, "all of it");
   await using handle = diskSource(folder.path, content);
   const { signal } = new AbortController();
+  const writes = vi.spyOn(socket, "write");
   const sending = sendFile(socket, handle, { signal, idleTimeoutSeconds: IDLE_SECONDS });
   const received: Buffer[] = [];
   client.on("data", (chunk: Buffer) => received.push(chunk));
   expect(await sending).toBe(FILE_BYTES);
+  const chunks = writes.mock.calls.map(([chunk]) => (chunk as Uint8Array).length);
+  expect(Math.min(...chunks.slice(0, -1))).toBeGreaterThanOrEqual(LEAST_CHUNK_BYTES);
   expect(Buffer.concat(received).equals(content)).toBe(true);
   raw.destroy();
 });
