@@ -53,26 +53,22 @@ export async function digestRange(
   signal: AbortSignal,
   onBytes?: (count: number) => void,
 ): Promise<string> {
-  const buffer = buffers.take();
-  try {
-    const source = openSource(handle);
-    const digest = openDigest(hash);
-    for (let position = start; position < end;) {
-      await transferQuantum.ready();
-      signal.throwIfAborted();
-      const wanted = Math.min(buffer.length, end - position);
-      const reading = source(buffer.subarray(0, wanted), position);
-      if (typeof reading !== "number") transferQuantum.spend();
-      const count = await reading;
-      if (count === 0) throw new StorageError("busy", { reason: "shortened while it was hashed" });
-      digest.update(buffer.subarray(0, count));
-      transferQuantum.spend();
-      onBytes?.(count);
-      position += count;
-    }
-    return digest.finish();
-  } finally {
-    // Nothing uses it any more: the read was awaited.
-    buffers.give(buffer);
+  using borrowed = buffers.borrow();
+  const buffer = borrowed.take();
+  const source = openSource(handle);
+  const digest = openDigest(hash);
+  for (let position = start; position < end;) {
+    await transferQuantum.ready();
+    signal.throwIfAborted();
+    const wanted = Math.min(buffer.length, end - position);
+    const reading = source(buffer.subarray(0, wanted), position);
+    if (typeof reading !== "number") transferQuantum.spend();
+    const count = await reading;
+    if (count === 0) throw new StorageError("busy", { reason: "shortened while it was hashed" });
+    digest.update(buffer.subarray(0, count));
+    transferQuantum.spend();
+    onBytes?.(count);
+    position += count;
   }
+  return digest.finish();
 }

@@ -172,8 +172,9 @@ class Holds {
 /** Bytes that a transfer moves at once. */
 export const CHUNK_BYTES = 256 * 1024;
 /**
- * The same under TLS for a client that takes it, while no session has commands run: each write costs Node some 15 µs, whatever its
- * length. Twice as much again, with what it becomes encrypted, outgrows a processor's own cache.
+ * The same under TLS for a client that takes it, while no session has commands run: each write costs
+ * Node some 15 µs, whatever its length. Twice as much again, with what it becomes encrypted, outgrows a
+ * processor's own cache.
  */
 export const QUIET_CHUNK_BYTES = 2 * CHUNK_BYTES;
 

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DiskPace } from "../../server/data/disk-pace.ts";
 import type { ReadHandle, WriteHandle } from "../../server/storage/storage.ts";
 
 /** A write handle whose content can be looked at. */
@@ -21,6 +22,14 @@ export interface InspectableTarget extends WriteHandle {
 export function makeFolder(): { readonly path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "gangway-test-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** A disk that was seen to be slow a moment ago. */
+export function slowPace(): DiskPace {
+  let nowMs = 0;
+  const pace = new DiskPace(() => nowMs);
+  pace.measure(() => (nowMs += 1000));
+  return pace;
 }
 
 export function memorySource(content: Uint8Array): ReadHandle {

@@ -1,6 +1,9 @@
 /** TCP connections over loopback for tests. */
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect as connectTls, type SecureVersion, type TLSSocket } from "node:tls";
+import type { TlsChannel } from "../../server/tls/contexts.ts";
+import { secureServerSocket } from "../../server/tls/secure-socket.ts";
 
 export interface ConnectedPair {
   readonly client: Socket;
@@ -18,4 +21,16 @@ export async function connectPair(): Promise<ConnectedPair> {
   const [accepted] = (await once(server, "connection")) as [Socket];
   server.close();
   return { client, accepted };
+}
+
+/** The same under TLS, as the server secures what `channel` is for. */
+export async function connectSecurely(
+  channel: TlsChannel,
+  maxVersion?: SecureVersion,
+): Promise<{ readonly client: TLSSocket; readonly server: TLSSocket }> {
+  const { client: raw, accepted } = await connectPair();
+  const client = connectTls({ socket: raw, rejectUnauthorized: false, maxVersion });
+  client.on("error", () => undefined);
+  const { signal } = new AbortController();
+  return { client, server: await secureServerSocket(accepted, channel, { signal }) };
 }

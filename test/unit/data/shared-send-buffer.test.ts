@@ -7,14 +7,12 @@ import { connect as connectTls, createSecureContext, TLSSocket } from "node:tls"
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
 import { BufferPool } from "../../../server/data/buffer-pool.ts";
 import { DataSender } from "../../../server/data/data-sender.ts";
-import { DiskPace } from "../../../server/data/disk-pace.ts";
 import { sendFile } from "../../../server/data/send.ts";
 import { openTlsContexts } from "../../../server/tls/contexts.ts";
 import { HeldOutput } from "../../../server/tls/held-output.ts";
-import { secureServerSocket } from "../../../server/tls/secure-socket.ts";
 import { makeTestCertificate } from "../../support/certificate.ts";
-import { diskSource, makeFolder, memorySource } from "../../support/files.ts";
-import { connectPair } from "../../support/loopback.ts";
+import { diskSource, makeFolder, memorySource, slowPace } from "../../support/files.ts";
+import { connectPair, connectSecurely } from "../../support/loopback.ts";
 
 const DOWNLOADS = 4;
 /** More than the sockets between take, and no whole number of chunks. */
@@ -68,8 +66,8 @@ function keep<T extends Socket>(socket: T): T {
   return socket.on("error", () => undefined);
 }
 
-function secureClient(socket: Socket, maxVersion: "TLSv1.2" | "TLSv1.3" = "TLSv1.3"): Socket {
-  return keep(connectTls({ socket, rejectUnauthorized: false, maxVersion }));
+function secureClient(socket: Socket): Socket {
+  return keep(connectTls({ socket, rejectUnauthorized: false }));
 }
 
 async function secureServer(socket: Socket | Duplex): Promise<TLSSocket> {
@@ -83,10 +81,8 @@ function secured(maxVersion: "TLSv1.2" | "TLSv1.3") {
     const { pem } = await certificate;
     const options = { pem, minVersion: "TLSv1.2", ticketGuard: "keyCallback" } as const;
     const { download } = await openTlsContexts(options);
-    const { client: raw, accepted } = await connectPair();
-    const client = secureClient(raw, maxVersion);
-    const socket = keep(await secureServerSocket(accepted, download, { signal }));
-    return { socket, openClient: () => client };
+    const { client, server } = await connectSecurely(download, maxVersion);
+    return { socket: keep(server), openClient: () => keep(client) };
   };
 }
 
@@ -135,18 +131,12 @@ async function readSlowly(client: Socket): Promise<Buffer> {
 }
 
 const fromDisk = (content: Buffer) => diskSource(folder.path, content);
-const slowDisk = (): DiskPace => {
-  let nowMs = 0;
-  const pace = new DiskPace(() => nowMs);
-  pace.measure(() => (nowMs += 1000));
-  return pace;
-};
 
 test.each([
   { what: "TLS 1.3", open: secured("TLSv1.3") },
   { what: "TLS 1.2", open: secured("TLSv1.2") },
   { what: "TLS 1.3 above another stream", open: aboveAnotherStream },
-  { what: "TLS 1.3, a slow disk", open: secured("TLSv1.3"), pace: slowDisk() },
+  { what: "TLS 1.3, a slow disk", open: secured("TLSv1.3"), pace: slowPace() },
   { what: "TLS 1.3, any storage", open: secured("TLSv1.3"), source: memorySource },
   { what: "TLS before the handshake", open: beforeHandshake },
   { what: "TLS behind another write", open: behindAnotherWrite, keeps: true },

@@ -3,7 +3,6 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { connect as connectTls } from "node:tls";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { DiskPace } from "../../../server/data/disk-pace.ts";
 import { receiveFile, RecordStream } from "../../../server/data/transfer.ts";
 import {
   openTlsContexts,
@@ -19,8 +18,9 @@ import {
   makeFolder,
   memorySource,
   memoryTarget,
+  slowPace,
 } from "../../support/files.ts";
-import { connectPair } from "../../support/loopback.ts";
+import { connectPair, connectSecurely } from "../../support/loopback.ts";
 
 const folder = makeFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -29,14 +29,6 @@ const sockets: Socket[] = [];
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
 });
-
-/** A disk that was seen to be slow a moment ago. */
-function slowPace(): DiskPace {
-  let nowMs = 0;
-  const pace = new DiskPace(() => nowMs);
-  pace.measure(() => (nowMs += 1000));
-  return pace;
-}
 
 const onDisk = {
   openSource: (content: Uint8Array) => diskSource(folder.path, content),
@@ -65,12 +57,7 @@ const held = openContexts("heldOutput");
 
 function tls(channel: Promise<TlsChannel>, maxVersion: "TLSv1.2" | "TLSv1.3") {
   return async (): Promise<{ client: Socket; server: Socket }> => {
-    const { client: raw, accepted } = await connectPair();
-    const client = connectTls({ socket: raw, rejectUnauthorized: false, maxVersion });
-    client.on("error", () => undefined);
-    const server = await secureServerSocket(accepted, await channel, {
-      signal: new AbortController().signal,
-    });
+    const { client, server } = await connectSecurely(await channel, maxVersion);
     sockets.push(client, server);
     return { client, server };
   };

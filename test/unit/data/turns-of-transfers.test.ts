@@ -16,7 +16,7 @@ import { openTlsContexts } from "../../../server/tls/contexts.ts";
 import { secureServerSocket } from "../../../server/tls/secure-socket.ts";
 import { makeTestCertificate } from "../../support/certificate.ts";
 import { diskSource, diskTarget, makeFolder } from "../../support/files.ts";
-import { connectPair } from "../../support/loopback.ts";
+import { connectPair, connectSecurely } from "../../support/loopback.ts";
 
 const CHUNKS = 5;
 const FILE_BYTES = CHUNKS * CHUNK_BYTES;
@@ -47,11 +47,8 @@ const handle = {
 };
 
 async function openDownload() {
-  const { client: raw, accepted } = await connectPair();
-  const client = connectTls({ socket: raw, rejectUnauthorized: false });
-  client.on("error", () => undefined).resume();
-  client.on("end", () => client.end());
-  const socket = await secureServerSocket(accepted, (await contexts).download, { signal: never });
+  const { client, server: socket } = await connectSecurely((await contexts).download);
+  client.on("end", () => client.end()).resume();
   return { client, socket };
 }
 
