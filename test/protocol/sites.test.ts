@@ -3,9 +3,8 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { makeFolder } from "../support/files.ts";
 import { makeNamedCertificate } from "../support/named-certificate.ts";
 import { startServer } from "../support/server.ts";
 import { WireClient } from "../support/wire-client.ts";
@@ -20,10 +19,11 @@ interface OwnTls {
 }
 
 async function start(tls: OwnTls = {}) {
-  const folder = await mkdtemp(join(tmpdir(), "gangway-sites-"));
+  const folder = makeFolder();
+  onTestFinished(() => folder[Symbol.dispose]());
   const site = async (name: string, externalAddress: string) => {
     const { certificate, key, fingerprint } = await makeNamedCertificate({ names: [name] });
-    const certificateFile = join(folder, `${name}.pem`);
+    const certificateFile = join(folder.path, `${name}.pem`);
     writeFileSync(certificateFile, `${certificate}\n${key}\n`);
     return { fingerprint, settings: { name, root: name, certificateFile, externalAddress } };
   };
