@@ -150,8 +150,8 @@ const text = [
   BEGIN,
   "",
   `${report.date.slice(0, 10)}, profile ${report.profile}, ${String(report.cores)} cores, Linux ${report.kernel.split(".").slice(0, 2).join(".")}; medians. ` +
-    "A ratio above 1 is better than the best peer, or than vsftpd where the limit is about it " +
-    "(RETR bulk in the clear); what misses its limit stands in bold." +
+    "A ratio above 1 is better than the peer beside it, which is the best or the one that the limit is about; " +
+    "what misses its limit stands in bold." +
     slowness(),
   "",
   `| ${head.join(" | ")} |`,
