@@ -29,14 +29,20 @@ export class JsonLogger implements Logger {
 }
 
 /**
- * JSON leaves DEL, the C1 controls and the Unicode line separators as they are; terminals and some
- * log readers act on them.
+ * JSON leaves DEL, the C1 controls, the Unicode line separators and format characters (U+202E turns
+ * the text after it around) as they are; terminals and some log readers act on them.
  */
 function escapeSeparators(json: string): string {
-  return json.replace(
-    /[\u007f-\u009f\u2028\u2029]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return json.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeCodeUnits);
+}
+
+/** One `\uXXXX` per UTF-16 code unit (RFC 8259, section 7). */
+function escapeCodeUnits(character: string): string {
+  let escaped = "";
+  for (let index = 0; index < character.length; index++) {
+    escaped += `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`;
+  }
+  return escaped;
 }
 
 /** Logs nothing, for tests and measurements. */

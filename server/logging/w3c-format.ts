@@ -112,18 +112,18 @@ function inOrder(fields: readonly W3cField[]): readonly W3cField[] {
 }
 
 /**
- * A value that cannot break its line: spaces become `+` as in IIS, and what could forge a line or a
- * terminal sequence (controls, C1 controls, line and paragraph separators) is percent-encoded, as
- * are `+` and `%` themselves, so that the original can be read back.
+ * A value that cannot break its line or its column: spaces become `+` as in IIS, and percent-encoded
+ * are `+` and `%` themselves, so that the original can be read back, and what could forge a line, a
+ * column or what a terminal shows: controls (C0 and C1), every other Unicode space and separator
+ * (parsers split at them as at a space), and format characters (U+FEFF, which some take for a space;
+ * U+202E, which turns the text after it around).
  */
 export function escapeW3c(value: string | number | undefined): string {
   if (value === undefined || value === "") return "-";
   if (typeof value === "number") return String(value);
   if (value === "-") return "%2D";
   return value
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029%+]/gu, (character) =>
-      percentEncode(character),
-    )
+    .replace(/[[\p{Cc}\p{Cf}\p{Z}%+]--[ ]]/gv, (character) => percentEncode(character))
     .replaceAll(" ", "+");
 }
 

@@ -25,10 +25,20 @@ test("no text of a client breaks out of its line or reaches a terminal as a cont
       const { stream, written } = logInto();
       new JsonLogger(stream).log("info", "command", { argument: text });
       const line = written();
-      expect(line.slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/u);
+      expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
       expect((JSON.parse(line) as { argument: string }).argument).toBe(text);
     }),
   );
+});
+
+test.each([
+  ["\u202E", "\\u202e"],
+  ["\uFEFF", "\\ufeff"],
+  ["\u{E0041}", "\\udb40\\udc41"],
+])("%j is written escaped", (text, escaped) => {
+  const { stream, written } = logInto();
+  new JsonLogger(stream).log("info", "command", { argument: text });
+  expect(written()).toContain(`"argument":"${escaped}"`);
 });
 
 test("records below the lowest level are left out", () => {

@@ -15,6 +15,10 @@ import { openW3cLog } from "../../../server/logging/w3c-log.ts";
 
 const noon = Date.UTC(2026, 10, 21, 12, 30, 45);
 
+/** What a reader of the log undoes. */
+const decode = (field: string): string =>
+  field === "-" ? "" : decodeURIComponent(field.replaceAll("+", " "));
+
 describe("a line", () => {
   test("holds the chosen fields in the order of the format", () => {
     const line = formatW3cLine(
@@ -48,10 +52,23 @@ describe("a line", () => {
           { atMs: noon, method: "CWD", argument, status: 550 },
           "h",
         );
-        expect(line.trimEnd().split(/\s+/)).toHaveLength(3);
-        expect(line.slice(0, -1)).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/u);
+        // Every Unicode white space, as parsers that know more than the blank split.
+        expect(line.slice(0, -1).split(/[\s\p{White_Space}]/u)).toHaveLength(3);
+        expect(line.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+        expect(decode(line.split(" ")[1] ?? "")).toBe(argument);
       }),
     );
+  });
+
+  test.each([
+    ["a\u00A0226", "a%C2%A0226"],
+    ["a\u3000b", "a%E3%80%80b"],
+    ["\uFEFF", "%EF%BB%BF"],
+    ["gpj.\u202Eexe", "gpj.%E2%80%AEexe"],
+    ["\u{E0041}", "%F3%A0%81%81"],
+    ["größe 文件 👍", "größe+文件+👍"],
+  ])("holds %j as one column that reads as it is", (argument, written) => {
+    expect(escapeW3c(argument)).toBe(written);
   });
 
   test("tells a missing value from a dash", () => {
