@@ -29,7 +29,7 @@ import { readSettings } from "./startup/settings-files.ts";
 import type { Serving } from "./startup/serving.ts";
 import { SingleProcess } from "./startup/single-process.ts";
 import type { Adapters, SharedLimits } from "./startup/views.ts";
-import { warmUp } from "./startup/warm-up.ts";
+import { compileEarly, warmUp } from "./startup/warm-up.ts";
 import { LocalDisk, type LocalDiskOptions } from "./storage/local-disk.ts";
 import { openTlsContexts } from "./tls/contexts.ts";
 import type { TicketSecret } from "./tls/ticket-keys.ts";
@@ -121,6 +121,7 @@ async function settle(): Promise<void> {
 
 async function start(): Promise<void> {
   keepHeapSmall();
+  compileEarly();
   // libuv reads it when the pool is used for the first time.
   process.env["UV_THREADPOOL_SIZE"] ??= String(sendThreads.poolThreads);
   const args = parseArguments(process.argv.slice(2));

@@ -1,6 +1,17 @@
 /** What a process does once when it has started, before many sessions come. */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
 import { parseCommand } from "../protocol/commands.ts";
+
+/**
+ * Has V8 compile what is called often with its middle compiler, Maglev, after a quarter of the calls
+ * that it waits for by itself, 400 and 500: it takes little time, and a process that has just started
+ * serves its first thousands of sessions cheaper for it. To be called before what it is about.
+ */
+export function compileEarly(): void {
+  setFlagsFromString("--invocation-count-for-maglev=100");
+  setFlagsFromString("--minimum-invocations-after-ic-update=100");
+}
 
 /** Enough for V8 to compile for good what each line of a client goes through. */
 const ROUNDS = 20;
