@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { JsonLogger, NULL_LOGGER } from "../../../server/logging/json-logger.ts";
+import { EVERY_CHARACTER } from "../../support/every-character.ts";
 
 function logInto() {
   const stream = new PassThrough();
@@ -39,6 +40,14 @@ test.each([
   const { stream, written } = logInto();
   new JsonLogger(stream).log("info", "command", { argument: text });
   expect(written()).toContain(`"argument":"${escaped}"`);
+});
+
+test("every character of Unicode is written, and read back", () => {
+  const { stream, written } = logInto();
+  new JsonLogger(stream).log("info", "command", { argument: EVERY_CHARACTER });
+  const line = written();
+  expect(line.slice(0, -1).match(/[\p{Cc}\p{Cf}\u2028\u2029]/gu)).toBeNull();
+  expect((JSON.parse(line) as { argument: string }).argument === EVERY_CHARACTER).toBe(true);
 });
 
 test("records below the lowest level are left out", () => {

@@ -12,6 +12,7 @@ import {
   formatW3cLine,
 } from "../../../server/logging/w3c-format.ts";
 import { openW3cLog } from "../../../server/logging/w3c-log.ts";
+import { EVERY_CHARACTER } from "../../support/every-character.ts";
 
 const noon = Date.UTC(2026, 10, 21, 12, 30, 45);
 
@@ -66,9 +67,22 @@ describe("a line", () => {
     ["\uFEFF", "%EF%BB%BF"],
     ["gpj.\u202Eexe", "gpj.%E2%80%AEexe"],
     ["\u{E0041}", "%F3%A0%81%81"],
+    ["#Fields:", "%23Fields:"],
+    ["a#1", "a#1"],
     ["größe 文件 👍", "größe+文件+👍"],
   ])("holds %j as one column that reads as it is", (argument, written) => {
     expect(escapeW3c(argument)).toBe(written);
+  });
+
+  test("holds every character of Unicode, and gives it back", () => {
+    const written = escapeW3c(EVERY_CHARACTER);
+    expect(written.match(/[\s\p{White_Space}\p{Cc}\p{Cf}]/gu)).toBeNull();
+    expect(decode(written) === EVERY_CHARACTER).toBe(true);
+  });
+
+  test("tells what its columns are to nobody, whatever comes first", () => {
+    const record = { atMs: noon, method: "CWD", argument: "#Fields: c-ip", status: 550 };
+    expect(formatW3cLine(["cs-uri-stem", "sc-status"], record, "h")).toBe("%23Fields:+c-ip 550\n");
   });
 
   test("tells a missing value from a dash", () => {
