@@ -116,15 +116,14 @@ function inOrder(fields: readonly W3cField[]): readonly W3cField[] {
  * are `+` and `%` themselves, so that the original can be read back, and what could forge a line, a
  * column or what a terminal shows: controls (C0 and C1), every other Unicode space and separator
  * (parsers split at them as at a space), and format characters (U+FEFF, which some take for a space;
- * U+202E, which turns the text after it around). So is a `#` at the beginning: a line that begins with
- * one tells what the columns are.
+ * U+202E, which turns the text after it around). So is a `#` at the beginning, because a line that
+ * begins with one tells what the columns are, and a lone `-`, which says that there is no value.
  */
 export function escapeW3c(value: string | number | undefined): string {
   if (value === undefined || value === "") return "-";
   if (typeof value === "number") return String(value);
-  if (value === "-") return "%2D";
   return value
-    .replace(/^#|[[\p{Cc}\p{Cf}\p{Z}%+]--[ ]]/gv, (character) => percentEncode(character))
+    .replace(/^-$|^#|[[\p{Cc}\p{Cf}\p{Z}%+]--[ ]]/gv, (character) => percentEncode(character))
     .replaceAll(" ", "+");
 }
 

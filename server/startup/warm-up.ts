@@ -4,9 +4,9 @@ import { setFlagsFromString } from "node:v8";
 import { parseCommand } from "../protocol/commands.ts";
 
 /**
- * Has V8 compile what is called often with its middle compiler, Maglev, after a quarter of the calls
- * that it waits for by itself, 400 and 500: it takes little time, and a process that has just started
- * serves its first thousands of sessions cheaper for it. To be called before what it is about.
+ * Has V8 compile what is called often with its middle compiler, Maglev, after fewer calls than it waits
+ * for by itself, 400, and 500 since its last surprise: it takes little time, and a process that has just
+ * started serves its first thousands of sessions cheaper for it. To be called before what it is about.
  */
 export function compileEarly(): void {
   setFlagsFromString("--invocation-count-for-maglev=100");
