@@ -1,5 +1,6 @@
 /** Messages of a site with their variables filled in, as lines that a reply can carry. */
 import { parseMessage, type MessagePart, type MessageVariable } from "#contract";
+import { withoutControls } from "../protocol/message-text.ts";
 
 /** Values of the variables; those that are not known yet are left out. */
 export type MessageValues = Readonly<Partial<Record<MessageVariable, string | number>>>;
@@ -27,13 +28,11 @@ export function planMessage(text: string): MessageTemplate {
 function renderParts(parts: readonly MessagePart[], values: MessageValues): readonly string[] {
   const text = parts
     .map((part) =>
-      part.kind === "text" ? part.text : escapeValue(values[part.name] ?? UNKNOWN_VALUE),
+      // A client chooses its user name.
+      part.kind === "text"
+        ? part.text
+        : withoutControls(String(values[part.name] ?? UNKNOWN_VALUE)),
     )
     .join("");
   return text === "" ? [] : text.replace(/\n$/u, "").split("\n");
-}
-
-/** A client chooses its user name: it must not be able to write lines of a reply. */
-function escapeValue(value: string | number): string {
-  return String(value).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/gu, "?");
 }

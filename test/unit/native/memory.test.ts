@@ -1,7 +1,7 @@
-import { execFileSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { releaseStartup, SessionMemory } from "../../../server/native/memory.ts";
 import { systemCalls } from "../../../server/native/system-calls.ts";
+import { outputOfModule } from "../../support/node-module.ts";
 import { memoryKib } from "../../support/process-memory.ts";
 
 /** An entry of /proc/self/smaps, with some of its lines. */
@@ -66,15 +66,8 @@ function mostHeapMib(prepare: string): number {
       if (made % 50_000 === 0) most = Math.max(most, process.memoryUsage().heapTotal);
     }
     console.log(most / 1024 / 1024);`;
-  const env = { ...process.env, NODE_OPTIONS: "" };
-  return Number(
-    execFileSync(
-      process.execPath,
-      // On threads of its own the collector would be as far as the machine lets it.
-      ["--single-threaded-gc", "--input-type=module", "--eval", program],
-      { env },
-    ),
-  );
+  // On threads of its own the collector would be as far as the machine lets it.
+  return Number(outputOfModule(program, ["--single-threaded-gc"]));
 }
 
 test("a small heap holds less garbage than V8 lets pile up by itself", () => {

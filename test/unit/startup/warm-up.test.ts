@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { outputOfModule } from "../../support/node-module.ts";
 
 /** What V8 says of compiling `add` with Maglev when that has been called so often. */
 function saidOfMaglev(prepare: string, calls: number): readonly string[] {
@@ -11,12 +11,7 @@ function saidOfMaglev(prepare: string, calls: number): readonly string[] {
     let sum = 0;
     const call = () => { sum = add(sum, 1); };
     Array.from({ length: ${String(calls)} }).forEach(call);`;
-  const env = { ...process.env, NODE_OPTIONS: "" };
-  const said = execFileSync(
-    process.execPath,
-    ["--trace-opt", "--input-type=module", "--eval", program],
-    { env, encoding: "utf8" },
-  );
+  const said = outputOfModule(program, ["--trace-opt"]);
   return said.split("\n").filter((line) => /marking.*<JSFunction add .*MAGLEV/u.test(line));
 }
 
