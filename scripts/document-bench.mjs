@@ -144,6 +144,32 @@ function absolutes() {
   });
 }
 
+/** Rows of which two workers are to do more than one process; a rate with one session is not among them. */
+const SHARED = ROWS.filter(({ metric, workload }) => metric.more && !/ x1( |$)/u.test(workload));
+
+/**
+ * What two workers gain, and what they could gain at most: the clients run on the same processors, so
+ * the gain ends where both together have all of them.
+ */
+function gains() {
+  const lines = SHARED.map(({ workload, metric }) => {
+    const own = report.passes.filter((pass) => pass.workload === workload && pass.server === OWN);
+    const [server, client] = ["server_cpu_share", "client_cpu_share"].map((key) =>
+      medianOf(own, key),
+    );
+    const used = server + client;
+    const gain = median(workload, `${OWN}-2`, metric.key) / median(workload, OWN, metric.key);
+    const shown = [show(server), show(client), gain.toFixed(2), (report.cores / used).toFixed(2)];
+    return `| ${[workload, ...shown].join(" | ")} |`;
+  });
+  return [
+    "",
+    "| rate with 2 workers | server, cores (1 process) | its clients, cores | gain | gain if all cores were used |",
+    "| --- | ---: | ---: | ---: | ---: |",
+    ...lines,
+  ];
+}
+
 const head = ["workload", "unit", "Gangway", "best peer", "ratio", "must / aim"];
 if (workers) head.push("with 2 workers");
 const text = [
@@ -161,6 +187,7 @@ const text = [
   "| one process | Gangway | at most / aim |",
   "| --- | ---: | ---: |",
   ...absolutes(),
+  ...(workers ? gains() : []),
   "",
   END,
 ].join("\n");
