@@ -148,19 +148,18 @@ function absolutes() {
 const SHARED = ROWS.filter(({ metric, workload }) => metric.more && !/ x1( |$)/u.test(workload));
 
 /**
- * What two workers gain, and what they could gain at most: the clients run on the same processors, so
- * the gain ends where both together have all of them.
+ * What two workers gain, and what they would gain if work cost the same CPU as in one process and all
+ * processors were used: the clients run on the same ones.
  */
 function gains() {
   const lines = SHARED.map(({ workload, metric }) => {
-    const own = report.passes.filter((pass) => pass.workload === workload && pass.server === OWN);
-    const [server, client] = ["server_cpu_share", "client_cpu_share"].map((key) =>
-      medianOf(own, key),
-    );
-    const used = server + client;
-    const gain = median(workload, `${OWN}-2`, metric.key) / median(workload, OWN, metric.key);
-    const shown = [show(server), show(client), gain.toFixed(2), (report.cores / used).toFixed(2)];
-    return `| ${[workload, ...shown].join(" | ")} |`;
+    const server = median(workload, OWN, "server_cpu_share");
+    const clients = median(workload, OWN, "client_cpu_share");
+    const [one, two] = [OWN, `${OWN}-2`].map((own) => median(workload, own, metric.key));
+    const whole =
+      server === undefined || clients === undefined ? undefined : report.cores / (server + clients);
+    const factors = [ratio(two, one, metric), whole].map((factor) => factor?.toFixed(2) ?? "–");
+    return `| ${[workload, show(server), show(clients), ...factors].join(" | ")} |`;
   });
   return [
     "",

@@ -9,8 +9,8 @@ import { parseCommand } from "../protocol/commands.ts";
  * started serves its first thousands of sessions cheaper for it. To be called before what it is about.
  *
  * Many functions are then compiled while TurboFan, the last compiler, keeps V8's threads busy. What Maglev
- * needed for each would wait for one of these threads to let go of it: up to 4 MiB at the most, which
- * showed in large listings. The main thread lets go of it at once.
+ * needed for each would wait for one of these threads to let go of it: up to 5 MiB, which showed in
+ * large listings. The main thread lets go of it at once.
  */
 export function compileEarly(): void {
   setFlagsFromString("--invocation-count-for-maglev=100");
