@@ -19,23 +19,70 @@ export function parseTimeValue(text: string): number | undefined {
   return real ? date.getTime() : undefined;
 }
 
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** A day of the calendar, UTC, in the parts that formats put together. */
+interface Day {
+  /** Days since the epoch. */
+  readonly number: number;
+  readonly year: string;
+  readonly month: string;
+  readonly monthName: string;
+  readonly dayOfMonth: string;
+  /** ` 1` to `31`. */
+  readonly column: string;
+}
+
+const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+function toDay(number: number): Day {
+  const date = new Date(number * DAY_MS);
+  return {
+    number,
+    year: String(date.getUTCFullYear()).padStart(4, "0"),
+    month: twoDigits(date.getUTCMonth() + 1),
+    monthName: MONTHS[date.getUTCMonth()] ?? "Jan",
+    dayOfMonth: twoDigits(date.getUTCDate()),
+    column: String(date.getUTCDate()).padStart(2),
+  };
+}
+
+/** The day asked for last: of a large folder's entries, one after the other, most are of the same. */
+let latest = toDay(0);
+
+function dayOf(milliseconds: number): Day {
+  const number = Math.floor(milliseconds / DAY_MS);
+  if (number !== latest.number) latest = toDay(number);
+  return latest;
+}
+
+const hourOf = (milliseconds: number, { number }: Day): number =>
+  Math.floor((milliseconds - number * DAY_MS) / HOUR_MS);
+const minuteOf = (milliseconds: number): number => within(milliseconds, HOUR_MS, MINUTE_MS);
+const secondOf = (milliseconds: number): number => within(milliseconds, MINUTE_MS, SECOND_MS);
+
+/** Whole units of the begun larger one. */
+function within(milliseconds: number, largerMs: number, unitMs: number): number {
+  return Math.floor((milliseconds - Math.floor(milliseconds / largerMs) * largerMs) / unitMs);
+}
+
 /** Whole seconds: many clients do not read fractions. */
 export function formatTimeValue(milliseconds: number): string {
-  const date = new Date(milliseconds);
-  const day = twoDigits(date.getUTCMonth() + 1) + twoDigits(date.getUTCDate());
-  const time = twoDigits(date.getUTCHours()) + twoDigits(date.getUTCMinutes());
-  const year = String(date.getUTCFullYear()).padStart(4, "0");
-  return year + day + time + twoDigits(date.getUTCSeconds());
+  const day = dayOf(milliseconds);
+  const time = twoDigits(hourOf(milliseconds, day)) + twoDigits(minuteOf(milliseconds));
+  return day.year + day.month + day.dayOfMonth + time + twoDigits(secondOf(milliseconds));
 }
 
 function twoDigits(value: number): string {
   return value < 10 ? `0${String(value)}` : String(value);
 }
 
-const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
-const HALF_A_YEAR_MS = 182 * 24 * 60 * 60 * 1000;
+const HALF_A_YEAR_MS = 182 * DAY_MS;
 /** Clocks differ: a file written a moment ago may seem to lie in the future. */
-const CLOCK_SKEW_MS = 60 * 1000;
+const CLOCK_SKEW_MS = MINUTE_MS;
 
 /**
  * The date column of a UNIX-style listing: `Mon dd hh:mm` within the last half year, otherwise
@@ -43,22 +90,21 @@ const CLOCK_SKEW_MS = 60 * 1000;
  * future, so dates in the future are always written with their year. UTC, as MDTM and MLSD are.
  */
 export function formatListingDate(milliseconds: number, nowMs: number): string {
-  const date = new Date(milliseconds);
-  const day = `${MONTHS[date.getUTCMonth()] ?? "Jan"} ${String(date.getUTCDate()).padStart(2)}`;
+  const day = dayOf(milliseconds);
   const recent = milliseconds > nowMs - HALF_A_YEAR_MS && milliseconds <= nowMs + CLOCK_SKEW_MS;
-  if (!recent) return `${day}  ${String(date.getUTCFullYear()).padStart(4, "0")}`;
-  return `${day} ${twoDigits(date.getUTCHours())}:${twoDigits(date.getUTCMinutes())}`;
+  const time = recent
+    ? `${twoDigits(hourOf(milliseconds, day))}:${twoDigits(minuteOf(milliseconds))}`
+    : ` ${day.year}`;
+  return `${day.monthName} ${day.column} ${time}`;
 }
 
 /** `10-02-23  11:21PM`, or with the whole year. UTC. */
 export function formatDosDate(milliseconds: number, fourDigitYears: boolean): string {
-  const date = new Date(milliseconds);
-  const year = String(date.getUTCFullYear())
-    .padStart(4, "0")
-    .slice(fourDigitYears ? 0 : -2);
-  const hour = date.getUTCHours();
+  const day = dayOf(milliseconds);
+  const year = day.year.slice(fourDigitYears ? 0 : -2);
+  const hour = hourOf(milliseconds, day);
   return (
-    `${twoDigits(date.getUTCMonth() + 1)}-${twoDigits(date.getUTCDate())}-${year}  ` +
-    `${twoDigits(hour % 12 || 12)}:${twoDigits(date.getUTCMinutes())}${hour < 12 ? "AM" : "PM"}`
+    `${day.month}-${day.dayOfMonth}-${year}  ` +
+    `${twoDigits(hour % 12 || 12)}:${twoDigits(minuteOf(milliseconds))}${hour < 12 ? "AM" : "PM"}`
   );
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  formatDosDate,
   formatListingDate,
   formatTimeValue,
   parseTimeValue,
@@ -43,6 +44,30 @@ describe("time values", () => {
     "",
   ])("refuses %j, which is no moment of the calendar", (text) => {
     expect(parseTimeValue(text)).toBeUndefined();
+  });
+});
+
+/** Any moment of the years that have four digits, in any order, so that days come and go. */
+const moments = fc.integer({ min: -62_135_596_800_000, max: Date.UTC(10_000, 0, 1) - 1 });
+
+describe("what listings write", () => {
+  it("is the calendar's date and time, whatever day was written before", () => {
+    fc.assert(
+      fc.property(moments, moments, (ms, nowMs) => {
+        const iso = new Date(ms).toISOString();
+        const [year = "", month = "", day = "", hour = "", minute = ""] = iso.split(/[-T:]/u);
+        const monthName = new Date(ms).toUTCString().slice(8, 11);
+        const half = Number(hour) < 12 ? "AM" : "PM";
+        const twelve = String(Number(hour) % 12 || 12).padStart(2, "0");
+        expect(formatTimeValue(ms)).toBe(iso.replaceAll(/[-T:]|\.\d+Z/gu, ""));
+        expect(formatDosDate(ms, true)).toBe(`${month}-${day}-${year}  ${twelve}:${minute}${half}`);
+        expect(formatListingDate(ms, ms)).toBe(
+          `${monthName} ${day.replace(/^0/u, " ")} ${hour}:${minute}`,
+        );
+        expect(formatListingDate(nowMs, nowMs - 61_000)).toMatch(/ {2}\d{4}$/u);
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
 
