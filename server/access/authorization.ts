@@ -46,6 +46,8 @@ export interface Authorization {
   decide(principal: Principal, right: Right, path: string): Decision;
   /** All rights at once, for the fact `perm` and for explanations; same answers as `decide`. */
   rightsAt(principal: Principal, path: string): ReadonlySet<Right>;
+  /** The same for what lies in `folder`, by its name: asked for every line of a listing. */
+  rightsIn(principal: Principal, folder: string): (name: string) => ReadonlySet<Right>;
 }
 
 /** Rights as bits, so that one level answers for all of them at once. */
@@ -93,6 +95,16 @@ export function planAuthorization(rules: readonly AuthorizationRule[]): Authoriz
         ? decideFrom(tree.nearest(path), principal, BITS[right])
         : NOT_IN_ACCOUNT,
     rightsAt: (principal, path) => collectRights(tree.nearest(path), principal),
+    rightsIn: (principal, folder) => {
+      const nearestIn = tree.nearestIn(folder);
+      let nearest = nearestIn("");
+      let rights = collectRights(nearest, principal);
+      return (name) => {
+        const next = nearestIn(name);
+        if (next !== nearest) [nearest, rights] = [next, collectRights(next, principal)];
+        return rights;
+      };
+    },
   };
 }
 
@@ -169,7 +181,7 @@ function collectRights(
   return setOf(allowed & bits);
 }
 
-/** By their bits: a listing asks for each of its lines. */
+/** By their bits: the same set for the same rights, so that what is made of it can be kept. */
 const knownSets = new Map<number, ReadonlySet<Right>>();
 
 function setOf(bits: number): ReadonlySet<Right> {

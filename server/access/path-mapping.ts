@@ -6,7 +6,7 @@
  *     client /pub/a ─► virtual directory /pub ─► site path /pub/a ─► its folder + /a
  */
 import type { VirtualDirectory } from "#contract";
-import { joinPath, parentOf, nameOf, prefixPath } from "../protocol/paths.ts";
+import { joinPath, parentOf, nameOf, pathBelow, prefixPath } from "../protocol/paths.ts";
 import type { Home } from "./isolation.ts";
 import { planPathTree } from "./path-tree.ts";
 
@@ -72,7 +72,7 @@ export function planPathMapping(
     map: (clientPath) => {
       const mount = tree.nearest(clientPath)?.value;
       if (mount !== undefined) {
-        const inside = below(mount.clientPath, clientPath);
+        const inside = pathBelow(mount.clientPath, clientPath);
         return {
           sitePath: prefixPath(mount.directory.path, inside),
           folder: mount.directory.folder,
@@ -86,7 +86,7 @@ export function planPathMapping(
       // global virtual directories, not there.
       const around = site.nearest(home.root)?.value;
       const toStorage = (path: string): string =>
-        around === undefined ? path : below(around.path, path);
+        around === undefined ? path : pathBelow(around.path, path);
       return {
         sitePath,
         folder: around?.folder ?? siteRoot,
@@ -111,7 +111,7 @@ function visibleMounts(directories: readonly VirtualDirectory[], home: Home): re
   if (!home.globalVirtualDirectories) {
     return directories
       .filter(({ path }) => path.startsWith(`${home.root}/`))
-      .map((directory) => ({ clientPath: below(home.root, directory.path), directory }));
+      .map((directory) => ({ clientPath: pathBelow(home.root, directory.path), directory }));
   }
   const atRoot = directories
     .map(({ path }) => path)
@@ -136,10 +136,4 @@ function planOverlays(mounts: readonly Mount[]): ReadonlyMap<string, ListingOver
       },
     ]),
   );
-}
-
-/** `path` as seen from inside `folder`, which holds it: `/` for the folder itself. */
-function below(folder: string, path: string): string {
-  if (folder === "/") return path;
-  return path === folder ? "/" : path.slice(folder.length);
 }

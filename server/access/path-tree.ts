@@ -14,6 +14,8 @@ export interface PathEntry<T> {
 export interface PathTree<T> {
   /** The entry of `path` itself or of the nearest folder above; undefined when there is none. */
   nearest(path: string): PathEntry<T> | undefined;
+  /** The same for what lies in `folder`, by its name: asked for every line of a listing. */
+  nearestIn(folder: string): (name: string) => PathEntry<T> | undefined;
 }
 
 interface Node<T> {
@@ -22,7 +24,7 @@ interface Node<T> {
 }
 
 /** Shared by all who have no paths: most sessions, at several places each. */
-const EMPTY: PathTree<never> = { nearest: () => undefined };
+const EMPTY: PathTree<never> = { nearest: () => undefined, nearestIn: () => () => undefined };
 
 /** @param values absolute path (`/` or `/a/b`, as `protocol/paths.ts` makes them) → value. */
 export function planPathTree<T>(values: ReadonlyMap<string, T>): PathTree<T> {
@@ -42,13 +44,27 @@ export function planPathTree<T>(values: ReadonlyMap<string, T>): PathTree<T> {
     }
     node.entry = { path, value, above };
   }
-  return { nearest: (path) => nearestIn(root, path) };
+  return {
+    nearest: (path) => nearestFrom(root, path),
+    nearestIn: (folder) => {
+      const nearest = nearestFrom(root, folder);
+      const node = nodeAt(root, folder);
+      return (name) => node?.children.get(name)?.entry ?? nearest;
+    },
+  };
 }
 
-function nearestIn<T>(root: Node<T>, path: string): PathEntry<T> | undefined {
+/** Undefined when neither the path nor anything below it has an entry. */
+function nodeAt<T>(root: Node<T>, path: string): Node<T> | undefined {
+  let node: Node<T> | undefined = root;
+  for (const segment of segmentsOf(path)) node = node?.children.get(segment);
+  return node;
+}
+
+function nearestFrom<T>(root: Node<T>, path: string): PathEntry<T> | undefined {
   let node = root;
   let found = root.entry;
-  // Without split(): this runs for every command and every line of a listing.
+  // Without split(): this runs for every command.
   for (let start = 1; start < path.length;) {
     const slash = path.indexOf("/", start);
     const end = slash === -1 ? path.length : slash;

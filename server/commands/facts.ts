@@ -1,6 +1,11 @@
 /** Facts of single entries: SIZE, MDTM, MFMT, MLST (RFC 3659, draft-somers-ftp-mfxx). */
 import type { Right } from "#contract";
-import { formatFacts, formatFactsLine, type Permitted } from "../protocol/listings.ts";
+import {
+  formatFacts,
+  formatFactsLine,
+  formatPermissions,
+  type Permissions,
+} from "../protocol/listings.ts";
 import { reply } from "../protocol/replies.ts";
 import { formatTimeValue, parseTimeValue } from "../protocol/times.ts";
 import { optionalPath, path, wordAndPath } from "./arguments.ts";
@@ -60,18 +65,16 @@ const setCreated = loggedIn(
   },
 );
 
-/** The rights in the form that the fact `perm` is made of. */
-export function permittedBy(rights: ReadonlySet<Right>): Permitted {
-  return {
-    list: rights.has("list"),
-    read: rights.has("read"),
-    create: rights.has("create"),
-    overwrite: rights.has("overwrite"),
-    append: rights.has("append"),
-    rename: rights.has("rename"),
-    delete: rights.has("delete"),
-    makeDirectory: rights.has("makeDirectory"),
-  };
+/** By the set, of which there is one for the same rights: a listing asks for each of its lines. */
+const knownPermissions = new WeakMap<ReadonlySet<Right>, Permissions>();
+
+/** What rights become in the fact `perm`. */
+export function permissionsOf(rights: ReadonlySet<Right>): Permissions {
+  const known = knownPermissions.get(rights);
+  if (known !== undefined) return known;
+  const permissions = formatPermissions(rights);
+  knownPermissions.set(rights, permissions);
+  return permissions;
 }
 
 const machineEntry = loggedIn(
@@ -83,8 +86,8 @@ const machineEntry = loggedIn(
   },
   async ({ principal, state }, target = state.folder) => {
     const entry = await principal.storage.entry(target);
-    const permitted = permittedBy(principal.storage.rightsAt(target));
-    const line = formatFactsLine(entry, state.facts, permitted, target);
+    const permissions = permissionsOf(principal.storage.rightsAt(target));
+    const line = formatFactsLine(entry, state.facts, permissions, target);
     return answer(reply.completed("Listing", ` ${line}`, "End"));
   },
 );

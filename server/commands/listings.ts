@@ -1,7 +1,7 @@
 /** Listings: LIST, NLST, MLSD over a data connection, STAT over the control connection. */
 import type { Listing } from "#contract";
 import { formatDosLine, formatFactsLine, formatUnixLine } from "../protocol/listings.ts";
-import { joinPath, nameOf, parentOf } from "../protocol/paths.ts";
+import { nameOf, parentOf } from "../protocol/paths.ts";
 import { isPattern, matchesPattern, parseListArgument } from "../protocol/patterns.ts";
 import { reply } from "../protocol/replies.ts";
 import { checkAccountRight } from "../session/gate.ts";
@@ -10,7 +10,7 @@ import { currentSite } from "../session/principal.ts";
 import { StorageError, type Entry, type Storage } from "../storage/storage.ts";
 import { anything, optionalPath, toPath } from "./arguments.ts";
 import { answer, loggedIn, type Command, type LoggedInContext } from "./command.ts";
-import { permittedBy } from "./facts.ts";
+import { permissionsOf } from "./facts.ts";
 import { describeStatus } from "./status.ts";
 
 /** What a listing shows. `prefix` leads from the current folder to the names, as the client put it. */
@@ -239,10 +239,10 @@ const machineList = loggedIn(
     if (entry.kind !== "directory") return answer(reply.syntaxError("Not a folder; use MLST."));
     const { storage } = principal;
     const entries = await begin(storage.list(path));
-    const chunks = toChunks(visible(entries, listingOf(context)), (each) => {
-      const permitted = permittedBy(storage.rightsAt(joinPath(path, each.name)));
-      return formatFactsLine(each, state.facts, permitted);
-    });
+    const rightsOf = storage.rightsIn(path);
+    const chunks = toChunks(visible(entries, listingOf(context)), (each) =>
+      formatFactsLine(each, state.facts, permissionsOf(rightsOf(each.name))),
+    );
     return listPlan(path, chunks, entries);
   },
 );

@@ -42,34 +42,63 @@ function formatMode(mode: number): string {
 export const FACTS = ["type", "size", "modify", "perm", "unique", "UNIX.mode"] as const;
 export type Fact = (typeof FACTS)[number];
 
-/** What of the fact `perm` the account may do; the letters of RFC 3659 section 7.5.5 follow. */
-export interface Permitted {
-  readonly list: boolean;
-  readonly read: boolean;
-  readonly create: boolean;
-  readonly overwrite: boolean;
-  readonly append: boolean;
-  readonly rename: boolean;
-  readonly delete: boolean;
-  readonly makeDirectory: boolean;
+/** What an account may do, as far as the fact `perm` tells. */
+export type Permission =
+  "append" | "create" | "delete" | "list" | "makeDirectory" | "overwrite" | "read" | "rename";
+
+/** The letters of RFC 3659 section 7.5.5. Whoever sees a folder may enter it. */
+const FOLDER_LETTERS = [
+  ["c", "create"],
+  ["d", "delete"],
+  ["e", "always"],
+  ["f", "rename"],
+  ["l", "list"],
+  ["m", "makeDirectory"],
+  ["p", "delete"],
+] as const;
+const FILE_LETTERS = [
+  ["a", "append"],
+  ["d", "delete"],
+  ["f", "rename"],
+  ["r", "read"],
+  ["w", "overwrite"],
+] as const;
+
+/** The fact `perm` of folders, and of everything else. */
+export interface Permissions {
+  readonly ofFolders: string;
+  readonly ofFiles: string;
+}
+
+export function formatPermissions(permitted: ReadonlySet<Permission>): Permissions {
+  const lettersOf = (letters: readonly (readonly [string, Permission | "always"])[]): string =>
+    letters
+      .filter(([, needed]) => needed === "always" || permitted.has(needed))
+      .map(([letter]) => letter)
+      .join("");
+  return { ofFolders: lettersOf(FOLDER_LETTERS), ofFiles: lettersOf(FILE_LETTERS) };
 }
 
 /** `type=file;size=5;modify=…; name`. `name` is what follows the facts: a name or a full path. */
 export function formatFactsLine(
   entry: ListedEntry,
   facts: ReadonlySet<Fact>,
-  permitted: Permitted,
+  permissions: Permissions,
   name: string = entry.name,
 ): string {
   let line = "";
   for (const fact of FACTS) {
-    const value = facts.has(fact) ? factValue(entry, fact, permitted) : undefined;
+    const value = facts.has(fact) ? factValue(entry, fact, permissions) : undefined;
     if (value !== undefined) line += `${fact}=${value};`;
   }
   return `${line} ${name}`;
 }
 
-function factValue(entry: ListedEntry, fact: Fact, permitted: Permitted): string | undefined {
+function factValue(
+  entry: ListedEntry,
+  fact: Fact,
+  { ofFolders, ofFiles }: Permissions,
+): string | undefined {
   switch (fact) {
     case "type":
       return entry.kind === "directory" ? "dir" : entry.kind === "file" ? "file" : "OS.unix=other";
@@ -78,24 +107,12 @@ function factValue(entry: ListedEntry, fact: Fact, permitted: Permitted): string
     case "modify":
       return formatTimeValue(entry.modifiedMs);
     case "perm":
-      return formatPermitted(entry.kind, permitted);
+      return entry.kind === "directory" ? ofFolders : ofFiles;
     case "unique":
       return entry.unique;
     case "UNIX.mode":
       return `0${(entry.mode & 0o7777).toString(8).padStart(3, "0")}`;
   }
-}
-
-/** Without arrays, as all that is made for each line of a listing. */
-function formatPermitted(kind: ListedEntry["kind"], permitted: Permitted): string {
-  const mayDelete = permitted.delete;
-  if (kind === "directory") {
-    const inIt = `${permitted.create ? "c" : ""}${mayDelete ? "d" : ""}e`;
-    const more = `${permitted.rename ? "f" : ""}${permitted.list ? "l" : ""}`;
-    return `${inIt}${more}${permitted.makeDirectory ? "m" : ""}${mayDelete ? "p" : ""}`;
-  }
-  const change = `${permitted.append ? "a" : ""}${mayDelete ? "d" : ""}${permitted.rename ? "f" : ""}`;
-  return `${change}${permitted.read ? "r" : ""}${permitted.overwrite ? "w" : ""}`;
 }
 
 /** The facts that OPTS MLST asks for; names that are not known are left out (RFC 3659, 7.9). */

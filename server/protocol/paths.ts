@@ -58,6 +58,12 @@ export function prefixPath(prefix: string, path: string): string {
   return path === "/" ? prefix : `${prefix}${path}`;
 }
 
+/** An absolute path as seen from inside `folder`, which holds it: `/` for the folder itself. */
+export function pathBelow(folder: string, path: string): string {
+  if (folder === "/") return path;
+  return path === folder ? "/" : path.slice(folder.length);
+}
+
 /** A path in a 257 reply: quoted, quotes inside doubled (RFC 959 appendix II). */
 export function quotePath(path: string): string {
   return `"${path.replaceAll('"', '""')}"`;

@@ -20,7 +20,7 @@ import {
   type WriteHandle,
   type WriteMode,
 } from "../storage/storage.ts";
-import { nameOf, parentOf } from "../protocol/paths.ts";
+import { joinPath, nameOf, parentOf, pathBelow } from "../protocol/paths.ts";
 import { DeniedError } from "./denied-error.ts";
 
 /** What decides about one account on one site. */
@@ -60,6 +60,14 @@ export class SiteStorage implements Storage {
   rightsAt(path: string): ReadonlySet<Right> {
     const { mapping, authorization, subject } = this.#rules;
     return authorization.rightsAt(subject, mapping.map(path).sitePath);
+  }
+
+  /** The same for the entries of a folder, by their names. */
+  rightsIn(folder: string): (name: string) => ReadonlySet<Right> {
+    const { mapping, authorization, subject } = this.#rules;
+    const { covered } = mapping.overlay(folder);
+    const inFolder = authorization.rightsIn(subject, mapping.map(folder).sitePath);
+    return (name) => (covered.has(name) ? this.rightsAt(joinPath(folder, name)) : inFolder(name));
   }
 
   async entry(path: string): Promise<Entry> {
@@ -205,7 +213,7 @@ export class SiteStorage implements Storage {
       throw new DeniedError("ipRestriction", formatIpDecision(decision, peerAddress));
     }
     const { storagePath, confinement } = mapped;
-    return { mapped, storage: this.#storageOf(mapped), path: below(confinement, storagePath) };
+    return { mapped, storage: this.#storageOf(mapped), path: pathBelow(confinement, storagePath) };
   }
 
   /** For what may be a file or a folder: only files are filtered by extension, and names of nothing. */
@@ -285,10 +293,4 @@ function refuseMountPoint(mapped: MappedPath): void {
   if (mapped.isMountPoint) {
     throw new DeniedError("mountPoint", `${mapped.sitePath} is a root or virtual directory`);
   }
-}
-
-/** `path` as seen from inside `folder`, which holds it. */
-function below(folder: string, path: string): string {
-  if (folder === "/") return path;
-  return path === folder ? "/" : path.slice(folder.length);
 }

@@ -95,6 +95,41 @@ describe("authorization rules", () => {
     expect(new Set(await permOf(user1))).toEqual(new Set("adfrw"));
     expect(await permOf(anonymous)).toBe("r");
   });
+
+  it("say in MLSD of every entry what MLST says of it", async () => {
+    const authorization: Site["authorization"] = [
+      { effect: "allow", users: ["*"] },
+      { effect: "deny", path: "/in/locked", users: ["user3"], permissions: ["write"] },
+      { effect: "deny", path: "/in/mount", users: ["user3"], permissions: ["delete"] },
+      { effect: "deny", path: "/in/folder/deep", users: ["user3"] },
+      { effect: "deny", path: "/in/toString", users: ["*"], permissions: ["read"] },
+    ];
+    const site = { authorization, virtualDirectories: [{ path: "/in/mount", folder: "other" }] };
+    const files = ["in/locked", "in/open", "in/toString", "in/folder/deep/a", "other/b"];
+    await using server = await start(site, files);
+    await using client = await login(server, "user3");
+    const factsIn = async (folder: string): Promise<string[]> =>
+      (await client.download(`MLSD ${folder}`)).data.trimEnd().split("\r\n");
+    const listed = [...(await factsIn("/in")), ...(await factsIn("/in/folder"))];
+    const perms = listed.map((line) => /perm=(\w*);.* (.+)$/u.exec(line)?.slice(1));
+    expect(perms.toSorted()).toEqual([
+      ["adfrw", "open"],
+      ["adfw", "toString"],
+      ["cdeflmp", "folder"],
+      ["ceflm", "mount"],
+      ["e", "deep"],
+      ["r", "locked"],
+    ]);
+    for (const line of listed) {
+      const [facts, name = ""] = line.split("; ");
+      const path = name === "deep" ? "/in/folder/deep" : `/in/${name}`;
+      if (name === "deep") await client.expect(`MLST ${path}`, 550);
+      else
+        expect((await client.expect(`MLST ${path}`, 250)).text).toContain(
+          ` ${String(facts)}; ${path}\r\n`,
+        );
+    }
+  });
 });
 
 describe("user isolation", () => {

@@ -7,6 +7,7 @@ import {
   type AuthorizationRule,
 } from "../../../server/contract/access.ts";
 import { planAuthorization, type Principal } from "../../../server/access/authorization.ts";
+import { joinPath } from "../../../server/protocol/paths.ts";
 import { explainAccess, formatDecision } from "../../../server/access/explanation.ts";
 
 const EVERY_RIGHT: ReadonlySet<Right> = new Set(RIGHTS);
@@ -105,6 +106,25 @@ describe("authorization", () => {
         const single = RIGHTS.filter((each) => authorization.decide(who, each, at).allowed);
         expect([...authorization.rightsAt(who, at)]).toEqual(single);
       }),
+    );
+  });
+
+  it("gives with rightsIn what rightsAt gives for each entry of the folder", () => {
+    fc.assert(
+      fc.property(
+        fc.array(rule, { maxLength: 12 }),
+        principal,
+        path,
+        fc.array(fc.oneof(segment, fc.constantFrom("other", "toString")), { minLength: 1 }),
+        (rules, who, folder, names) => {
+          const authorization = planAuthorization(rules);
+          const rightsOf = authorization.rightsIn(who, folder);
+          for (const each of names) {
+            expect(rightsOf(each)).toBe(authorization.rightsAt(who, joinPath(folder, each)));
+          }
+        },
+      ),
+      { numRuns: 2000 },
     );
   });
 

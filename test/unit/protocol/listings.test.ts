@@ -3,6 +3,7 @@ import {
   FACTS,
   formatFacts,
   formatFactsLine,
+  formatPermissions,
   formatUnixLine,
   parseFacts,
   type ListedEntry,
@@ -19,25 +20,19 @@ const file: ListedEntry = {
   unique: "1g2",
 };
 const folder: ListedEntry = { ...file, name: "folder", kind: "directory", mode: 0o755 };
-const everything = {
-  list: true,
-  read: true,
-  create: true,
-  overwrite: true,
-  append: true,
-  rename: true,
-  delete: true,
-  makeDirectory: true,
-};
-const readOnly = {
-  ...everything,
-  create: false,
-  overwrite: false,
-  append: false,
-  rename: false,
-  delete: false,
-  makeDirectory: false,
-};
+const everything = formatPermissions(
+  new Set([
+    "append",
+    "create",
+    "delete",
+    "list",
+    "makeDirectory",
+    "overwrite",
+    "read",
+    "rename",
+  ] as const),
+);
+const readOnly = formatPermissions(new Set(["list", "read"] as const));
 
 describe("UNIX style", () => {
   it("has the columns that clients parse", () => {
