@@ -5,6 +5,7 @@
  */
 import { constants } from "node:os";
 import { bindBlockingSend, type StartBlockingSend } from "./blocking-send.ts";
+import { bindFolderFacts, type FactsInFolder } from "./folder-facts.ts";
 import { loadKoffi, type Koffi, type NativeLibrary } from "./koffi.ts";
 import { bindSocketToFile } from "./socket-to-file.ts";
 
@@ -72,6 +73,13 @@ export interface SystemCalls {
    * began to be waited for in this turn does not count yet.
    */
   eventsWait(): boolean;
+  /**
+   * The facts of an entry of a folder, a link's own: statx(2). Waits for the disk. Undefined when nothing
+   * is there, or they cannot be had this way.
+   *
+   * @param folder descriptor
+   */
+  factsInFolder(folder: number, name: string): FactsInFolder | undefined;
   /** Gives memory that was freed, but lies between what is in use, back to the system: malloc_trim(3). */
   releaseMemory(): void;
   /** Unmaps pages that a file has: MADV_DONTNEED of madvise(2). They come back when they are used. */
@@ -180,6 +188,7 @@ function bindSystemCalls(koffi: Koffi): SystemCalls {
     },
     acknowledgeReads: (socket) =>
       void setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, on, on.byteLength),
+    factsInFolder: bindFolderFacts(libc),
     eventsWait: bindEventsWait(koffi, libc),
     releaseMemory: () => void trim(0),
     unmapPages: (address, bytes) => void madvise(address, bytes, MADV_DONTNEED),

@@ -6,7 +6,8 @@ import { bindDiskCalls, type DiskCalls } from "./disk-calls.ts";
 import { codeOf, mapped, storing } from "./errors.ts";
 import { openFile } from "./disk-file.ts";
 import { changeMode } from "./disk-mode.ts";
-import { entryOf, listFolder, removeLeftovers } from "./disk-listing.ts";
+import { entryOf } from "./disk-facts.ts";
+import { listFolder, removeLeftovers } from "./disk-listing.ts";
 import {
   fenceIn,
   isSafeName,

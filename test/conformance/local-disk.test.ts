@@ -1,8 +1,16 @@
 /** What the local disk promises beyond what every storage does. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Entry } from "../../server/storage/storage.ts";
 import { LocalDisk } from "../../server/storage/local-disk.ts";
 import { onLinux, openDisk } from "./disk-subject.ts";
 import { namesOf, read, write } from "./storage-subject.ts";
@@ -39,6 +47,28 @@ describe("the local disk", () => {
     for await (const batch of disk.storage.list("/")) listed.push(batch.map(({ name }) => name));
     expect(listed.flat().toSorted()).toEqual(names);
     expect(Math.max(0, ...listed.map((batch) => batch.length))).toBeLessThanOrEqual(128);
+  });
+
+  onLinux("tells of a large folder's entries what it tells of each alone", async () => {
+    await using disk = await openDisk();
+    const { root, storage } = disk;
+    for (let number = 0; number < 300; number++)
+      writeFileSync(join(root, `f${String(number)}`), "");
+    mkdirSync(join(root, "folder"), { mode: 0o751 });
+    writeFileSync(join(root, "ä file"), "12345", { mode: 0o604 });
+    truncateSync(join(root, "f1"), 5 * 2 ** 30 + 1);
+    utimesSync(join(root, "f2"), 0, -1.5);
+    utimesSync(join(root, "f3"), 0, 2 ** 32 + 0.999);
+    execFileSync("mkfifo", [join(root, "fifo")]);
+    symlinkSync("f1", join(root, "link"));
+    symlinkSync("nowhere", join(root, "dangling"));
+    const listed: Entry[] = [];
+    for await (const batch of storage.list("/")) listed.push(...batch);
+    expect(listed).toHaveLength(304);
+    for (const { name, kind, sizeBytes, modifiedMs, mode, unique } of listed) {
+      const alone = await storage.entry(`/${name}`);
+      expect({ name, kind, sizeBytes, modifiedMs, mode, unique }).toEqual(alone);
+    }
   });
 
   test("keeps the permission bits of a file that is replaced", async () => {

@@ -29,6 +29,7 @@ function scripted(answers: Partial<SystemCalls>): SystemCalls {
     isCached: () => true,
     unacknowledgedBytes: () => 0,
     acknowledgeReads: () => undefined,
+    factsInFolder: () => undefined,
     eventsWait: () => true,
     releaseMemory: () => undefined,
     unmapPages: () => undefined,

@@ -1,0 +1,173 @@
+/** The facts of a folder's entries, as listings and single questions tell them. */
+import fs, { promises } from "node:fs";
+import type { DiskPace } from "../data/disk-pace.ts";
+import type { FactsInFolder } from "../native/folder-facts.ts";
+import { systemCalls, type SystemCalls } from "../native/system-calls.ts";
+import { join } from "./disk-paths.ts";
+import { codeOf } from "./errors.ts";
+import type { Entry } from "./storage.ts";
+
+/** Facts that are asked for at the same time when the pool does it. */
+const AT_ONCE = 16;
+/** Facts that are asked for between two looks at the clock, which costs as much as one of them. */
+const MOST_IN_A_ROW = 64;
+
+const { O_DIRECTORY, O_RDONLY } = fs.constants;
+
+/** What the facts of an entry are made of. */
+export function entryOf(name: string, stats: FactsInFolder): Entry {
+  return {
+    name,
+    kind: kindOf(stats),
+    sizeBytes: stats.size,
+    modifiedMs: Math.floor(stats.mtimeMs),
+    mode: stats.mode & 0o777,
+    unique: uniqueOf(stats),
+  };
+}
+
+/** An entry of a listing; what is asked for of few is made when it is. */
+class ListedEntry implements Entry {
+  readonly name: string;
+  readonly kind: Entry["kind"];
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly mode: number;
+  readonly #device: number;
+  readonly #inode: number;
+
+  constructor(name: string, stats: FactsInFolder) {
+    this.name = name;
+    this.kind = kindOf(stats);
+    this.sizeBytes = stats.size;
+    this.modifiedMs = Math.floor(stats.mtimeMs);
+    this.mode = stats.mode & 0o777;
+    this.#device = stats.dev;
+    this.#inode = stats.ino;
+  }
+
+  get unique(): string {
+    return uniqueOf({ dev: this.#device, ino: this.#inode });
+  }
+}
+
+function kindOf({ mode }: FactsInFolder): Entry["kind"] {
+  switch (mode & fs.constants.S_IFMT) {
+    case fs.constants.S_IFREG:
+      return "file";
+    case fs.constants.S_IFDIR:
+      return "directory";
+    default:
+      return "other";
+  }
+}
+
+function uniqueOf({ dev, ino }: Pick<FactsInFolder, "dev" | "ino">): string {
+  return `${dev.toString(36)}.${ino.toString(36)}`;
+}
+
+/** What a symbolic link leads to, by its real path; undefined when it is not to be shown. */
+export type Follow = (path: string) => Promise<fs.Stats | undefined>;
+
+type PathOf = (name: string) => string;
+
+/**
+ * Asks for the facts of entries, more at a time while the disk answers fast. In a large folder by its
+ * descriptor, which saves the system the way to the folder, and Node its own `Stats`.
+ */
+export class FactReader implements Disposable {
+  readonly #pace: DiskPace;
+  readonly #follow: Follow;
+  readonly #calls: SystemCalls | undefined;
+  #descriptor: number | undefined;
+  #inARow = 1;
+
+  /** @param large path of the folder, if it is worth a descriptor */
+  constructor(pace: DiskPace, follow: Follow, large: string | undefined) {
+    this.#pace = pace;
+    this.#follow = follow;
+    this.#calls = large === undefined ? undefined : systemCalls();
+    if (large === undefined || this.#calls === undefined || !pace.isFast) return;
+    try {
+      this.#descriptor = pace.measure(() => fs.openSync(large, O_DIRECTORY | O_RDONLY));
+    } catch (error) {
+      // No descriptor is left, say: by their paths it works as well.
+      if (codeOf(error) === undefined) throw error;
+    }
+  }
+
+  /** @param findFolder tells the folder's path, when it is needed */
+  async read(findFolder: () => string, names: readonly string[]): Promise<readonly Entry[]> {
+    const entries: Entry[] = [];
+    let folder: string | undefined;
+    const pathOf: PathOf = (name) => join((folder ??= findFolder()), name);
+    for (let next = 0; next < names.length;) {
+      const some = names.slice(next, next + (this.#pace.isFast ? this.#inARow : AT_ONCE));
+      next += some.length;
+      const links = this.#pace.isFast
+        ? this.#readNow(pathOf, some, entries)
+        : await this.#readPooled(pathOf, some, entries);
+      for (const name of links) {
+        const stats = await this.#follow(pathOf(name));
+        if (stats !== undefined) entries.push(new ListedEntry(name, stats));
+      }
+    }
+    return entries;
+  }
+
+  /** Returns the names of links, which are left out. */
+  #readNow(pathOf: PathOf, names: readonly string[], entries: Entry[]): readonly string[] {
+    const links: string[] = [];
+    this.#pace.measure(() => {
+      for (const name of names) {
+        const stats = this.#byDescriptor(name) ?? fs.lstatSync(pathOf(name), IF_THERE);
+        if (stats === undefined) continue;
+        if (isLink(stats)) links.push(name);
+        else entries.push(new ListedEntry(name, stats));
+      }
+    });
+    this.#inARow = this.#pace.isFast ? Math.min(2 * this.#inARow, MOST_IN_A_ROW) : 1;
+    return links;
+  }
+
+  /** Undefined where it cannot be, or nothing is there: the usual way tells. */
+  #byDescriptor(name: string): FactsInFolder | undefined {
+    if (this.#descriptor === undefined) return undefined;
+    return this.#calls?.factsInFolder(this.#descriptor, name);
+  }
+
+  async #readPooled(
+    pathOf: PathOf,
+    names: readonly string[],
+    entries: Entry[],
+  ): Promise<readonly string[]> {
+    this.#inARow = 1;
+    const all = await Promise.all(names.map((name) => lstatIfThere(pathOf(name))));
+    return names.filter((name, index) => {
+      const stats = all[index];
+      if (stats !== undefined && isLink(stats)) return true;
+      if (stats !== undefined) entries.push(new ListedEntry(name, stats));
+      return false;
+    });
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+}
+
+function isLink({ mode }: FactsInFolder): boolean {
+  return (mode & fs.constants.S_IFMT) === fs.constants.S_IFLNK;
+}
+
+const IF_THERE = { throwIfNoEntry: false } as const;
+
+async function lstatIfThere(path: string): Promise<fs.Stats | undefined> {
+  try {
+    return await promises.lstat(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
