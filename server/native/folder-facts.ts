@@ -12,7 +12,6 @@ export interface FactsInFolder {
 
 // statx(2): which facts are asked for, and where they lie in its struct, in words of 32 bits.
 const AT_SYMLINK_NOFOLLOW = 0x100;
-const AT_NO_AUTOMOUNT = 0x800;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_BYTES = 256;
 const AT = {
@@ -27,18 +26,26 @@ const AT = {
 
 const WORD = 2 ** 32;
 
+type FindFacts = (folder: number, name: string) => FactsInFolder | undefined;
+
 /** Binds `SystemCalls.factsInFolder`. */
-export function bindFolderFacts(
-  libc: NativeLibrary,
-): (folder: number, name: string) => FactsInFolder | undefined {
+export function bindFolderFacts(libc: NativeLibrary): FindFacts {
+  try {
+    return bindStatx(libc);
+  } catch {
+    // An older C library: the other calls are worth having all the same.
+    return () => undefined;
+  }
+}
+
+function bindStatx(libc: NativeLibrary): FindFacts {
   const statx = libc.func("statx", "int", ["int", "str", "int", "unsigned int", "void *"]);
-  const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
   const words = new Uint32Array(STATX_BYTES / Uint32Array.BYTES_PER_ELEMENT);
   const signed = new Int32Array(words.buffer);
   const word = (at: number): number => words[at] ?? 0;
   const long = (at: number): number => word(at) + word(at + 1) * WORD;
   return (folder, name) => {
-    if (statx(folder, name, flags, STATX_BASIC_STATS, words) !== 0) return undefined;
+    if (statx(folder, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, words) !== 0) return undefined;
     const seconds = word(AT.modifiedSeconds) + (signed[AT.modifiedSeconds + 1] ?? 0) * WORD;
     return {
       // The other half of its word is spare.
@@ -51,9 +58,7 @@ export function bindFolderFacts(
   };
 }
 
-/** makedev(3): the lower 12 bits of the one around the lower 8 of the other, and the rest above. */
+/** makedev(3): the minor's lower 8 bits, the major, of which Linux has 12 bits, and the minor's rest. */
 function toDevice(major: number, minor: number): number {
-  const lower = ((major & 0xfff) << 8) | (minor & 0xff);
-  const upper = Math.floor(major / 0x1000) * WORD + Math.floor(minor / 0x100) * 0x10_0000;
-  return lower + upper;
+  return (minor & 0xff) + major * 0x100 + Math.floor(minor / 0x100) * 0x10_0000;
 }

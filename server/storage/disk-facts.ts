@@ -12,6 +12,9 @@ const AT_ONCE = 16;
 /** Facts that are asked for between two looks at the clock, which costs as much as one of them. */
 const MOST_IN_A_ROW = 64;
 
+/** To open the folder takes as long as a few entries save. */
+const WORTH_A_DESCRIPTOR = 64;
+
 const { O_DIRECTORY, O_RDONLY } = fs.constants;
 
 /** What the facts of an entry are made of. */
@@ -72,28 +75,26 @@ export type Follow = (path: string) => Promise<fs.Stats | undefined>;
 type PathOf = (name: string) => string;
 
 /**
- * Asks for the facts of entries, more at a time while the disk answers fast. In a large folder by its
- * descriptor, which saves the system the way to the folder, and Node its own `Stats`.
+ * Asks for the facts of entries, more at a time while the disk answers fast. Many are asked for by the
+ * folder's descriptor, which saves the system the way to the folder, and Node its own `Stats`.
  */
 export class FactReader implements Disposable {
   readonly #pace: DiskPace;
   readonly #follow: Follow;
-  readonly #calls: SystemCalls | undefined;
+  readonly #folder: string;
+  #calls: SystemCalls | undefined;
   #descriptor: number | undefined;
   #inARow = 1;
 
-  /** @param large path of the folder, if it is worth a descriptor */
-  constructor(pace: DiskPace, follow: Follow, large: string | undefined) {
+  /**
+   * @param folder its path, for the file system
+   * @param native for tests: false leaves out the way by the descriptor
+   */
+  constructor(pace: DiskPace, follow: Follow, folder: string, native = true) {
     this.#pace = pace;
     this.#follow = follow;
-    this.#calls = large === undefined ? undefined : systemCalls();
-    if (large === undefined || this.#calls === undefined || !pace.isFast) return;
-    try {
-      this.#descriptor = pace.measure(() => fs.openSync(large, O_DIRECTORY | O_RDONLY));
-    } catch (error) {
-      // No descriptor is left, say: by their paths it works as well.
-      if (codeOf(error) === undefined) throw error;
-    }
+    this.#folder = folder;
+    this.#calls = native ? systemCalls() : undefined;
   }
 
   /** @param findFolder tells the folder's path, when it is needed */
@@ -101,6 +102,7 @@ export class FactReader implements Disposable {
     const entries: Entry[] = [];
     let folder: string | undefined;
     const pathOf: PathOf = (name) => join((folder ??= findFolder()), name);
+    if (names.length >= WORTH_A_DESCRIPTOR) this.#open();
     for (let next = 0; next < names.length;) {
       const some = names.slice(next, next + (this.#pace.isFast ? this.#inARow : AT_ONCE));
       next += some.length;
@@ -115,12 +117,24 @@ export class FactReader implements Disposable {
     return entries;
   }
 
+  #open(): void {
+    if (this.#calls === undefined || this.#descriptor !== undefined || !this.#pace.isFast) return;
+    try {
+      this.#descriptor = this.#pace.measure(() =>
+        fs.openSync(this.#folder, O_DIRECTORY | O_RDONLY),
+      );
+    } catch {
+      // No descriptor is left, say: by their paths it works as well, or tells what is wrong.
+      this.#calls = undefined;
+    }
+  }
+
   /** Returns the names of links, which are left out. */
   #readNow(pathOf: PathOf, names: readonly string[], entries: Entry[]): readonly string[] {
     const links: string[] = [];
     this.#pace.measure(() => {
       for (const name of names) {
-        const stats = this.#byDescriptor(name) ?? fs.lstatSync(pathOf(name), IF_THERE);
+        const stats = this.#byDescriptor(name) ?? lstatNow(pathOf(name));
         if (stats === undefined) continue;
         if (isLink(stats)) links.push(name);
         else entries.push(new ListedEntry(name, stats));
@@ -163,11 +177,23 @@ function isLink({ mode }: FactsInFolder): boolean {
 
 const IF_THERE = { throwIfNoEntry: false } as const;
 
+/** A name that is no UTF-8 is longer as Node gives it; as other such names, it leads nowhere. */
+const NOT_THERE: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENAMETOOLONG"]);
+
+function lstatNow(path: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path, IF_THERE);
+  } catch (error) {
+    if (NOT_THERE.has(codeOf(error))) return undefined;
+    throw error;
+  }
+}
+
 async function lstatIfThere(path: string): Promise<fs.Stats | undefined> {
   try {
     return await promises.lstat(path);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
+    if (NOT_THERE.has(codeOf(error))) return undefined;
     throw error;
   }
 }

@@ -28,7 +28,7 @@ export async function* listFolder(
 ): AsyncGenerator<readonly Entry[]> {
   try {
     await using batches = await openNames(pace, place.path);
-    using reader = new FactReader(pace, follow, batches.isLarge ? place.path : undefined);
+    using reader = new FactReader(pace, follow, place.path);
     for (;;) {
       const names = await batches.next();
       if (names.length === 0) return;
@@ -45,7 +45,6 @@ export async function* listFolder(
 
 /** "." and ".." are never among them; unsafe names count towards the batch, so that a loop ends. */
 interface NameBatches extends AsyncDisposable {
-  readonly isLarge: boolean;
   /** Empty at the end. */
   next(): Promise<readonly string[]>;
 }
@@ -62,7 +61,6 @@ async function openNames(pace: DiskPace, path: string): Promise<NameBatches> {
 
 /** Of a small folder: at once they take half the time. */
 class KnownNames implements NameBatches {
-  readonly isLarge = false;
   readonly #names: string[];
 
   constructor(names: string[]) {
@@ -79,7 +77,6 @@ class KnownNames implements NameBatches {
 }
 
 class DirectoryNames implements NameBatches {
-  readonly isLarge = true;
   readonly #pace: DiskPace;
   readonly #directory: fs.Dir;
 

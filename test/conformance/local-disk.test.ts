@@ -57,7 +57,7 @@ describe("the local disk", () => {
     mkdirSync(join(root, "folder"), { mode: 0o751 });
     writeFileSync(join(root, "ä file"), "12345", { mode: 0o604 });
     truncateSync(join(root, "f1"), 5 * 2 ** 30 + 1);
-    utimesSync(join(root, "f2"), 0, -1.5);
+    utimesSync(join(root, "f2"), new Date(0), new Date(-1500));
     utimesSync(join(root, "f3"), 0, 2 ** 32 + 0.999);
     execFileSync("mkfifo", [join(root, "fifo")]);
     symlinkSync("f1", join(root, "link"));
@@ -65,10 +65,23 @@ describe("the local disk", () => {
     const listed: Entry[] = [];
     for await (const batch of storage.list("/")) listed.push(...batch);
     expect(listed).toHaveLength(304);
+    expect(listed.find(({ name }) => name === "f2")?.modifiedMs).toBe(-1500);
     for (const { name, kind, sizeBytes, modifiedMs, mode, unique } of listed) {
       const alone = await storage.entry(`/${name}`);
       expect({ name, kind, sizeBytes, modifiedMs, mode, unique }).toEqual(alone);
     }
+  });
+
+  onLinux("leaves out names that are no UTF-8, and lists the others", async () => {
+    await using disk = await openDisk();
+    // What Node makes of the second is longer than a name can be.
+    for (const length of [3, 200]) {
+      writeFileSync(Buffer.concat([Buffer.from(`${disk.root}/`), Buffer.alloc(length, 0xff)]), "");
+    }
+    writeFileSync(join(disk.root, "a"), "");
+    const names: string[] = [];
+    for await (const batch of disk.storage.list("/")) names.push(...batch.map(({ name }) => name));
+    expect(names).toEqual(["a"]);
   });
 
   test("keeps the permission bits of a file that is replaced", async () => {
@@ -201,7 +214,13 @@ describe("the local disk", () => {
     await using disk = await openDisk();
     const { storage } = disk;
     await storage.makeDirectory("/d");
+    await storage.makeDirectory("/many");
+    for (let number = 0; number < 300; number++) {
+      writeFileSync(join(disk.root, "many", String(number)), "");
+    }
     const before = readdirSync("/proc/self/fd").length;
+    for await (const batch of storage.list("/many")) expect(batch).not.toEqual([]);
+    for await (const _ of storage.list("/many")) break;
     await write(storage, "/d/a", "1");
     await read(storage, "/d/a");
     await storage.entry("/d/a");

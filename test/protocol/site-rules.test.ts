@@ -150,6 +150,25 @@ describe("user isolation", () => {
     expect(await user1.code("SIZE ../user3/x")).toBe(550);
   });
 
+  it("says in MLSD what may be done with a virtual directory by its own path", async () => {
+    await using server = await start(
+      {
+        userIsolation: { mode: "userName", globalVirtualDirectories: true },
+        virtualDirectories: [{ path: "/shared", folder: "elsewhere" }],
+        authorization: [
+          { effect: "allow", users: ["*"] },
+          { effect: "deny", path: "/shared", users: ["*"], permissions: ["delete", "rename"] },
+        ],
+      },
+      ["LocalUser/user1/own/a", "elsewhere/b"],
+    );
+    await using user1 = await login(server, "user1");
+    const { data } = await user1.download("MLSD /");
+    expect(/perm=(\w*);.* own\r\n/.exec(data)?.[1]).toBe("cdeflmp");
+    expect(/perm=(\w*);.* shared\r\n/.exec(data)?.[1]).toBe("celm");
+    expect((await user1.expect("MLST /shared", 250)).text).toContain("perm=celm;");
+  });
+
   it("knows the accounts of a domain by both names, and of that domain only", async () => {
     await using server = await start({ userIsolation: { mode: "userName" } }, ["CORP/user5/five"]);
     for (const name of ["user5", String.raw`CORP\user5`, String.raw`corp\user5`]) {

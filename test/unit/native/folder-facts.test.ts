@@ -6,8 +6,11 @@ import { systemCalls } from "../../../server/native/system-calls.ts";
 
 const calls = systemCalls();
 
+/** Undefined when it has gone meanwhile. */
 const nodes = (path: string): unknown => {
-  const { mode, size, mtimeMs, dev, ino } = fs.lstatSync(path);
+  const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return undefined;
+  const { mode, size, mtimeMs, dev, ino } = stats;
   return { mode, size, mtimeMs, dev, ino };
 };
 

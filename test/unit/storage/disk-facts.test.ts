@@ -18,6 +18,9 @@ beforeAll(() => {
 });
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
+/** Whatever the machine does meanwhile. */
+const fastPace = (): DiskPace => new DiskPace(() => 0);
+
 /** As the disk found it to be slow a moment ago. */
 function slowPace(): DiskPace {
   let nowMs = 0;
@@ -30,14 +33,14 @@ const follow = (path: string): Promise<fs.Stats | undefined> =>
   fs.promises.stat(path).catch(() => undefined);
 
 describe.each([
-  ["by a descriptor", () => new DiskPace(), true],
-  ["by paths", () => new DiskPace(), false],
+  ["by a descriptor", fastPace, true],
+  ["by paths", fastPace, false],
   ["in the thread pool", slowPace, true],
-])("facts of a folder's entries, %s", (way, openPace, isLarge) => {
+])("facts of a folder's entries, %s", (way, openPace, isNative) => {
   test.runIf(systemCalls() !== undefined || way !== "by a descriptor")(
     "are those of each alone, links followed, and what is gone left out",
     async () => {
-      using reader = new FactReader(openPace(), follow, isLarge ? folder : undefined);
+      using reader = new FactReader(openPace(), follow, folder, isNative);
       let asked = 0;
       const findFolder = (): string => (asked++, folder);
       const entries = await reader.read(findFolder, [...plain, "gone", "folder"]);
@@ -54,8 +57,13 @@ describe.each([
   );
 });
 
+test("are asked for by paths when the folder cannot be opened", async () => {
+  using reader = new FactReader(fastPace(), follow, join(folder, "gone"));
+  expect(await reader.read(() => folder, plain)).toHaveLength(plain.length);
+});
+
 test.runIf(systemCalls())("need no path where nothing is gone", async () => {
-  using reader = new FactReader(new DiskPace(), follow, folder);
+  using reader = new FactReader(fastPace(), follow, folder);
   const findFolder = (): string => {
     throw new Error("asked for its path");
   };
