@@ -97,6 +97,7 @@ export function planAuthorization(rules: readonly AuthorizationRule[]): Authoriz
     rightsAt: (principal, path) => collectRights(tree.nearest(path), principal),
     rightsIn: (principal, folder) => {
       const nearestIn = tree.nearestIn(folder);
+      // Nothing has this name: what the folder passes on.
       let nearest = nearestIn("");
       let rights = collectRights(nearest, principal);
       return (name) => {

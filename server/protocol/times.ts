@@ -59,8 +59,7 @@ function dayOf(milliseconds: number): Day {
   return latest;
 }
 
-const hourOf = (milliseconds: number, { number }: Day): number =>
-  Math.floor((milliseconds - number * DAY_MS) / HOUR_MS);
+const hourOf = (milliseconds: number): number => within(milliseconds, DAY_MS, HOUR_MS);
 const minuteOf = (milliseconds: number): number => within(milliseconds, HOUR_MS, MINUTE_MS);
 const secondOf = (milliseconds: number): number => within(milliseconds, MINUTE_MS, SECOND_MS);
 
@@ -72,7 +71,7 @@ function within(milliseconds: number, largerMs: number, unitMs: number): number 
 /** Whole seconds: many clients do not read fractions. */
 export function formatTimeValue(milliseconds: number): string {
   const day = dayOf(milliseconds);
-  const time = twoDigits(hourOf(milliseconds, day)) + twoDigits(minuteOf(milliseconds));
+  const time = twoDigits(hourOf(milliseconds)) + twoDigits(minuteOf(milliseconds));
   return day.year + day.month + day.dayOfMonth + time + twoDigits(secondOf(milliseconds));
 }
 
@@ -93,7 +92,7 @@ export function formatListingDate(milliseconds: number, nowMs: number): string {
   const day = dayOf(milliseconds);
   const recent = milliseconds > nowMs - HALF_A_YEAR_MS && milliseconds <= nowMs + CLOCK_SKEW_MS;
   const time = recent
-    ? `${twoDigits(hourOf(milliseconds, day))}:${twoDigits(minuteOf(milliseconds))}`
+    ? `${twoDigits(hourOf(milliseconds))}:${twoDigits(minuteOf(milliseconds))}`
     : ` ${day.year}`;
   return `${day.monthName} ${day.column} ${time}`;
 }
@@ -102,7 +101,7 @@ export function formatListingDate(milliseconds: number, nowMs: number): string {
 export function formatDosDate(milliseconds: number, fourDigitYears: boolean): string {
   const day = dayOf(milliseconds);
   const year = day.year.slice(fourDigitYears ? 0 : -2);
-  const hour = hourOf(milliseconds, day);
+  const hour = hourOf(milliseconds);
   return (
     `${day.month}-${day.dayOfMonth}-${year}  ` +
     `${twoDigits(hour % 12 || 12)}:${twoDigits(minuteOf(milliseconds))}${hour < 12 ? "AM" : "PM"}`

@@ -3,7 +3,7 @@ import fs, { promises } from "node:fs";
 import type { DiskPace } from "../data/disk-pace.ts";
 import type { FactsInFolder } from "../native/folder-facts.ts";
 import { systemCalls, type SystemCalls } from "../native/system-calls.ts";
-import { join } from "./disk-paths.ts";
+import { join, realPathHolds, type DiskPlace } from "./disk-paths.ts";
 import { codeOf } from "./errors.ts";
 import type { Entry } from "./storage.ts";
 
@@ -81,27 +81,28 @@ type PathOf = (name: string) => string;
 export class FactReader implements Disposable {
   readonly #pace: DiskPace;
   readonly #follow: Follow;
-  readonly #folder: string;
+  readonly #place: DiskPlace;
+  /** Nobody has tried to open the folder. */
+  #mayOpen: boolean;
   #calls: SystemCalls | undefined;
   #descriptor: number | undefined;
   #inARow = 1;
 
   /**
-   * @param folder its path, for the file system
+   * @param place of the folder
    * @param native for tests: false leaves out the way by the descriptor
    */
-  constructor(pace: DiskPace, follow: Follow, folder: string, native = true) {
+  constructor(pace: DiskPace, follow: Follow, place: DiskPlace, native = true) {
     this.#pace = pace;
     this.#follow = follow;
-    this.#folder = folder;
-    this.#calls = native ? systemCalls() : undefined;
+    this.#place = place;
+    this.#mayOpen = native;
   }
 
-  /** @param findFolder tells the folder's path, when it is needed */
-  async read(findFolder: () => string, names: readonly string[]): Promise<readonly Entry[]> {
+  async read(names: readonly string[]): Promise<readonly Entry[]> {
     const entries: Entry[] = [];
     let folder: string | undefined;
-    const pathOf: PathOf = (name) => join((folder ??= findFolder()), name);
+    const pathOf: PathOf = (name) => join((folder ??= this.#findFolder()), name);
     if (names.length >= WORTH_A_DESCRIPTOR) this.#open();
     for (let next = 0; next < names.length;) {
       const some = names.slice(next, next + (this.#pace.isFast ? this.#inARow : AT_ONCE));
@@ -117,15 +118,23 @@ export class FactReader implements Disposable {
     return entries;
   }
 
+  /** By its real path, while that holds: the way through /proc takes twice as long, for each entry. */
+  #findFolder(): string {
+    return realPathHolds(this.#place) ? this.#place.realPath : this.#place.path;
+  }
+
+  /** Only now, so that a process which lists no large folder does not load the library for it. */
   #open(): void {
-    if (this.#calls === undefined || this.#descriptor !== undefined || !this.#pace.isFast) return;
+    if (!this.#mayOpen || !this.#pace.isFast) return;
+    this.#mayOpen = false;
+    this.#calls = systemCalls();
+    if (this.#calls === undefined) return;
     try {
       this.#descriptor = this.#pace.measure(() =>
-        fs.openSync(this.#folder, O_DIRECTORY | O_RDONLY),
+        fs.openSync(this.#place.path, O_DIRECTORY | O_RDONLY),
       );
     } catch {
       // No descriptor is left, say: by their paths it works as well, or tells what is wrong.
-      this.#calls = undefined;
     }
   }
 
@@ -180,20 +189,18 @@ const IF_THERE = { throwIfNoEntry: false } as const;
 /** A name that is no UTF-8 is longer as Node gives it; as other such names, it leads nowhere. */
 const NOT_THERE: ReadonlySet<string | undefined> = new Set(["ENOENT", "ENAMETOOLONG"]);
 
+function unlessMissing(error: unknown): undefined {
+  if (!NOT_THERE.has(codeOf(error))) throw error;
+}
+
 function lstatNow(path: string): fs.Stats | undefined {
   try {
     return fs.lstatSync(path, IF_THERE);
   } catch (error) {
-    if (NOT_THERE.has(codeOf(error))) return undefined;
-    throw error;
+    return unlessMissing(error);
   }
 }
 
-async function lstatIfThere(path: string): Promise<fs.Stats | undefined> {
-  try {
-    return await promises.lstat(path);
-  } catch (error) {
-    if (NOT_THERE.has(codeOf(error))) return undefined;
-    throw error;
-  }
+function lstatIfThere(path: string): Promise<fs.Stats | undefined> {
+  return promises.lstat(path).catch(unlessMissing);
 }

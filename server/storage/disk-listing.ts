@@ -4,7 +4,7 @@ import { promises } from "node:fs";
 import { codeOf, toStorageError } from "./errors.ts";
 import type { DiskPace } from "../data/disk-pace.ts";
 import { FactReader, type Follow } from "./disk-facts.ts";
-import { isSafeName, join, realPathHolds, type DiskPlace } from "./disk-paths.ts";
+import { isSafeName, join, type DiskPlace } from "./disk-paths.ts";
 import { isSmallFolder } from "./local-devices.ts";
 import { isAbandoned, isPartialName } from "./partial-names.ts";
 import { StorageError, type Entry } from "./storage.ts";
@@ -28,14 +28,12 @@ export async function* listFolder(
 ): AsyncGenerator<readonly Entry[]> {
   try {
     await using batches = await openNames(pace, place.path);
-    using reader = new FactReader(pace, follow, place.path);
+    using reader = new FactReader(pace, follow, place);
     for (;;) {
       const names = await batches.next();
       if (names.length === 0) return;
       for (const name of names) if (isPartialName(name)) await removeAbandoned(place, name);
-      // By its real path: the way through /proc takes twice as long, for each entry.
-      const findFolder = (): string => (realPathHolds(place) ? place.realPath : place.path);
-      const entries = await reader.read(findFolder, names.filter(shows));
+      const entries = await reader.read(names.filter(shows));
       if (entries.length > 0) yield entries;
     }
   } catch (error) {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DiskPace } from "../../../server/data/disk-pace.ts";
 import { systemCalls } from "../../../server/native/system-calls.ts";
+import type { DiskPlace } from "../../../server/storage/disk-paths.ts";
 import { entryOf, FactReader } from "../../../server/storage/disk-facts.ts";
 
 let folder: string;
@@ -29,6 +30,17 @@ function slowPace(): DiskPace {
   return pace;
 }
 
+/** The folder as a place. `findFolder` tells where it is, whenever that is looked for. */
+const placeAt = (path: string, findFolder: () => string): DiskPlace => ({
+  get folder() {
+    return findFolder();
+  },
+  name: "",
+  path,
+  realPath: folder,
+  [Symbol.dispose]: () => undefined,
+});
+
 const follow = (path: string): Promise<fs.Stats | undefined> =>
   fs.promises.stat(path).catch(() => undefined);
 
@@ -40,10 +52,11 @@ describe.each([
   test.runIf(systemCalls() !== undefined || way !== "by a descriptor")(
     "are those of each alone, links followed, and what is gone left out",
     async () => {
-      using reader = new FactReader(openPace(), follow, folder, isNative);
       let asked = 0;
       const findFolder = (): string => (asked++, folder);
-      const entries = await reader.read(findFolder, [...plain, "gone", "folder"]);
+      const place = placeAt(folder, findFolder);
+      using reader = new FactReader(openPace(), follow, place, isNative);
+      const entries = await reader.read([...plain, "gone", "folder"]);
       const names = [...plain, "folder"];
       const alone = names.map((name) => entryOf(name, fs.statSync(join(folder, name))));
       expect(entries.map(({ name, unique, ...rest }) => ({ name, unique, ...rest }))).toEqual(
@@ -51,21 +64,22 @@ describe.each([
       );
       // What is gone is asked for once more by its path.
       expect(asked).toBe(1);
-      const links = await reader.read(findFolder, ["link", "dangling"]);
+      const links = await reader.read(["link", "dangling"]);
       expect(links).toMatchObject([{ name: "link", kind: "file", sizeBytes: 2 }]);
     },
   );
 });
 
 test("are asked for by paths when the folder cannot be opened", async () => {
-  using reader = new FactReader(fastPace(), follow, join(folder, "gone"));
-  expect(await reader.read(() => folder, plain)).toHaveLength(plain.length);
+  const place = placeAt(join(folder, "gone"), () => folder);
+  using reader = new FactReader(fastPace(), follow, place);
+  expect(await reader.read(plain)).toHaveLength(plain.length);
 });
 
 test.runIf(systemCalls())("need no path where nothing is gone", async () => {
-  using reader = new FactReader(fastPace(), follow, folder);
   const findFolder = (): string => {
     throw new Error("asked for its path");
   };
-  expect(await reader.read(findFolder, plain)).toHaveLength(plain.length);
+  using reader = new FactReader(fastPace(), follow, placeAt(folder, findFolder));
+  expect(await reader.read(plain)).toHaveLength(plain.length);
 });
